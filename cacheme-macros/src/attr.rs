@@ -1,0 +1,79 @@
+//! Reads the options of a node. Knows nothing of the item that they stand on.
+
+use proc_macro2::Span;
+use syn::parse::ParseStream;
+use syn::{Attribute, Expr, LitStr, Meta, Type};
+
+use crate::list::{self, Place};
+use crate::mistake::Mistakes;
+use crate::tier::{self, Tier};
+use crate::value;
+
+/// What a node says of itself.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// At least one unless there are mistakes.
+    pub(crate) tiers: Vec<Tier>,
+    pub(crate) version: Option<Expr>,
+    pub(crate) key: Option<LitStr>,
+    pub(crate) codec: Option<Type>,
+}
+
+const NODE: &[&str] = &["storage", "ttl", "caches", "version", "key", "codec"];
+
+/// Reads `attrs`, all of them `#[node(...)]`, as if they were one. `item` is where to say that
+/// there is no storage if there is no attribute either.
+pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) -> Options {
+    let mut options = Options::default();
+    let mut place = Place::new("node", NODE);
+    let mut tier = tier::Reader::default();
+    let mut caches = Vec::new();
+    for attr in attrs {
+        let Meta::List(list) = &attr.meta else {
+            let message = "the options stand in parentheses: `#[node(storage = \"...\")]`";
+            mistakes.under(attr, message);
+            return options;
+        };
+        let read = |input: ParseStream<'_>| {
+            list::read(input, &mut place, mistakes, |word, input, mistakes| {
+                match word.to_string().as_str() {
+                    "caches" => caches = tier::chain(word, input, mistakes)?,
+                    "version" => options.version = Some(value::name(word, input, "\"v1\"")?),
+                    "key" => options.key = Some(value::key(word, input)?),
+                    "codec" => options.codec = Some(value::codec(word, input)?),
+                    _ => tier.option(word, input)?,
+                }
+                Ok(())
+            });
+            Ok(())
+        };
+        if let Err(error) = list.parse_args_with(read) {
+            mistakes.push(error);
+        }
+    }
+    let at = attrs
+        .last()
+        .map_or(item, |attr| attr.path().segments[0].ident.span());
+    storages(&place, at, mistakes);
+    options.tiers = if place.word("caches").is_some() {
+        caches
+    } else {
+        tier.finish().into_iter().collect()
+    };
+    options
+}
+
+/// Checks that there is either `caches` or a `storage`; `at` is where to ask for one.
+fn storages(place: &Place, at: Span, mistakes: &mut Mistakes) {
+    if place.word("caches").is_some() {
+        let words = ["storage", "ttl"].map(|name| place.word(name));
+        for word in words.into_iter().flatten() {
+            let message =
+                format!("`{word}` can't stand beside `caches`; move it into a `cache(...)`");
+            mistakes.at(word.span(), message);
+        }
+    } else if place.lacks("caches") && place.lacks("storage") {
+        let message = "name a storage: `storage = \"...\"`, or `caches(cache(storage = \"...\"), ...)` for several";
+        mistakes.at(at, message);
+    }
+}

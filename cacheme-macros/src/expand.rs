@@ -1,0 +1,199 @@
+//! Writes the implementation of `Node`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Type, WhereClause, parse_quote};
+
+use crate::attr::Options;
+use crate::hole::Hole;
+use crate::key::Segment;
+use crate::meta;
+use crate::model::{Field, Model, Variant};
+
+/// The implementation. `keys` has a row for each variant.
+pub(crate) fn expand(
+    model: &Model<'_>,
+    options: &Options,
+    keys: &[Vec<Segment<'_>>],
+) -> TokenStream {
+    let ident = &model.input.ident;
+    let (impl_generics, ty_generics, where_clause) = model.input.generics.split_for_impl();
+    let where_clause = bounds(model, where_clause);
+    let codec = codec(options.codec.as_ref());
+    let meta = meta::expand(model, options, keys);
+    let write_key = write_key(model, options, keys);
+    let same = same(model);
+    let hash_into = hash_into(model);
+    let duplicate = duplicate(model);
+    quote! {
+        const _: () = {
+            #[automatically_derived]
+            #[allow(deprecated)]
+            impl #impl_generics ::cacheme::Node for #ident #ty_generics #where_clause {
+                type Codec = #codec;
+                #meta
+                #write_key
+                #same
+                #hash_into
+                #duplicate
+            }
+        };
+    }
+}
+
+/// The type that the user gave, or else the default one.
+pub(crate) fn codec(given: Option<&Type>) -> TokenStream {
+    given.map_or_else(
+        || quote!(::cacheme::codec::Default),
+        ToTokens::to_token_stream,
+    )
+}
+
+/// What is asked of the parameters, and of the types of fields that depend on them. Other types
+/// are checked where they are used, so that a wrong one is an error at the field and not at each
+/// use of the node as well.
+fn bounds(model: &Model<'_>, given: Option<&WhereClause>) -> WhereClause {
+    let mut clause = given.cloned().unwrap_or_else(|| parse_quote!(where));
+    for param in model.params.iter().filter(|param| param.is_type) {
+        let ident = param.ident;
+        clause
+            .predicates
+            .push(parse_quote!(#ident: ::core::marker::Send + ::core::marker::Sync + 'static));
+    }
+    for field in model.parts().filter(|field| model.is_generic(field.ty)) {
+        let ty = field.ty;
+        clause
+            .predicates
+            .push(parse_quote!(#ty: ::cacheme::KeyPart));
+    }
+    clause
+}
+
+fn write_key(model: &Model<'_>, options: &Options, keys: &[Vec<Segment<'_>>]) -> TokenStream {
+    // Where a template names the fields, an editor goes from there to their definition.
+    let template = options.key.as_ref().map(syn::LitStr::span);
+    let arms = model.variants.iter().zip(keys).map(|(variant, key)| {
+        let pattern = destructure(variant, "field", template);
+        let calls = key.iter().map(call);
+        quote!(#pattern => { #(#calls)* })
+    });
+    quote! {
+        fn write_key(&self, __key: &mut ::cacheme::KeyWriter) {
+            match self { #(#arms)* }
+        }
+    }
+}
+
+fn call(segment: &Segment<'_>) -> TokenStream {
+    match segment {
+        Segment::Literal(text) => quote!(::cacheme::KeyWriter::literal(__key, #text);),
+        Segment::Hole(Hole::Field(field), separator) => {
+            let (part, value) = (part(field), field.binding("field"));
+            quote!(#part::write(#value, __key, #separator);)
+        }
+        Segment::Hole(Hole::Param(param), separator) => {
+            let ident = param.ident;
+            if param.is_type {
+                quote!(::cacheme::KeyWriter::type_name::<#ident>(__key, #separator);)
+            } else {
+                quote!(::cacheme::KeyWriter::field(__key, &#ident, #separator);)
+            }
+        }
+    }
+}
+
+fn same(model: &Model<'_>) -> TokenStream {
+    let arms = model.variants.iter().map(|variant| {
+        let left = destructure(variant, "left", None);
+        let right = destructure(variant, "right", None);
+        let equal = variant.parts().map(|field| {
+            let (left, right) = (field.binding("left"), field.binding("right"));
+            let part = part(field);
+            quote!(&& #part::same(#left, #right))
+        });
+        quote!((#left, #right) => true #(#equal)*,)
+    });
+    let otherwise = (model.variants.len() > 1).then(|| quote!(_ => false,));
+    quote! {
+        fn same(&self, __other: &Self) -> bool {
+            match (self, __other) { #(#arms)* #otherwise }
+        }
+    }
+}
+
+fn hash_into(model: &Model<'_>) -> TokenStream {
+    let variant = model
+        .is_enum()
+        .then(|| quote!(::core::hash::Hash::hash(&::core::mem::discriminant(self), __state);));
+    let arms = model.variants.iter().map(|variant| {
+        let pattern = destructure(variant, "field", None);
+        let calls = variant.parts().map(|field| {
+            let (part, value) = (part(field), field.binding("field"));
+            quote!(#part::hash_into(#value, __state);)
+        });
+        quote!(#pattern => { #(#calls)* })
+    });
+    quote! {
+        fn hash_into<__H: ::core::hash::Hasher>(&self, __state: &mut __H) {
+            #variant
+            match self { #(#arms)* }
+        }
+    }
+}
+
+fn duplicate(model: &Model<'_>) -> TokenStream {
+    let arms = model.variants.iter().map(|variant| {
+        let path = path(variant);
+        let fields = variant
+            .fields
+            .iter()
+            .map(|field| bind(field, "field", None));
+        let copies = variant.fields.iter().map(|field| {
+            let (member, value) = (&field.member, field.binding("field"));
+            if field.is_marker {
+                return quote!(#member: ::core::clone::Clone::clone(#value));
+            }
+            let part = part(field);
+            quote!(#member: #part::duplicate(#value))
+        });
+        quote!(#path { #(#fields),* } => #path { #(#copies),* },)
+    });
+    quote! {
+        fn duplicate(&self) -> Self {
+            match self { #(#arms)* }
+        }
+    }
+}
+
+/// The trait of the field's type that all uses of the field go through. One of the wrong type is
+/// the same error each time, at the type, and rustc shows that once.
+fn part(field: &Field<'_>) -> TokenStream {
+    let ty = field.ty;
+    quote!(<#ty as ::cacheme::private::Part>)
+}
+
+/// A pattern that binds the fields which tell values apart. One spelling serves variants with
+/// names, with positions and without fields. `span` is where the members point to, if not to
+/// the fields.
+fn destructure(variant: &Variant<'_>, side: &str, span: Option<Span>) -> TokenStream {
+    let path = path(variant);
+    let fields = variant.parts().map(|field| bind(field, side, span));
+    quote!(#path { #(#fields,)* .. })
+}
+
+fn bind(field: &Field<'_>, side: &str, span: Option<Span>) -> TokenStream {
+    let mut member = field.member.clone();
+    if let Some(span) = span {
+        match &mut member {
+            syn::Member::Named(ident) => ident.set_span(span),
+            syn::Member::Unnamed(index) => index.span = span,
+        }
+    }
+    let value = field.binding(side);
+    quote!(#member: #value)
+}
+
+fn path(variant: &Variant<'_>) -> TokenStream {
+    let name = variant.ident.iter();
+    quote!(Self #(::#name)*)
+}

@@ -1,0 +1,109 @@
+//! The key of a node as a row of segments, from its template or else from its fields.
+
+use std::mem;
+
+use syn::LitStr;
+use syn::ext::IdentExt;
+
+use crate::hole::{self, Hole, Unknown};
+use crate::mistake::Mistakes;
+use crate::model::{Model, Variant};
+use crate::template::{self, Fault, Piece};
+
+/// A part of a key.
+pub(crate) enum Segment<'a> {
+    /// Text that is written as it is.
+    Literal(String),
+    /// Something that differs from node to node, and the character that ends it.
+    Hole(Hole<'a>, char),
+}
+
+/// `Name:param:Variant:field:field`, for one variant.
+pub(crate) fn from_fields<'a>(model: &'a Model<'a>, variant: &'a Variant<'a>) -> Vec<Segment<'a>> {
+    let mut segments = Vec::new();
+    let mut text = model.name.clone();
+    let mut hole = |text: &mut String, hole| {
+        text.push(hole::SEPARATOR);
+        segments.push(Segment::Literal(mem::take(text)));
+        segments.push(Segment::Hole(hole, hole::SEPARATOR));
+    };
+    for param in &model.params {
+        hole(&mut text, Hole::Param(param));
+    }
+    if let Some(ident) = variant.ident {
+        text.push(hole::SEPARATOR);
+        text.push_str(&ident.unraw().to_string());
+    }
+    for field in variant.parts() {
+        hole(&mut text, Hole::Field(field));
+    }
+    if !text.is_empty() {
+        segments.push(Segment::Literal(text));
+    }
+    segments
+}
+
+/// The segments of `key = "..."` on a struct. They are of use only if there are no mistakes.
+pub(crate) fn from_template<'a>(
+    literal: &LitStr,
+    model: &'a Model<'a>,
+    mistakes: &mut Mistakes,
+) -> Vec<Segment<'a>> {
+    let text = literal.value();
+    if text.is_empty() {
+        mistakes.at(
+            literal.span(),
+            "the key is empty; without `key` it is the name and the fields",
+        );
+        return Vec::new();
+    }
+    let (pieces, mut faults) = template::parse(&text);
+    let is_readable = faults.is_empty();
+    let mut segments = Vec::new();
+    let mut unknown: Vec<Unknown> = Vec::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        match piece {
+            Piece::Literal(text) => segments.push(Segment::Literal(text.clone())),
+            Piece::Hole { word, at: range } => {
+                let next = pieces.get(at + 1);
+                faults.extend(hole::unseparated(word, range, next));
+                match hole::find(model, word, range) {
+                    Ok(hole) => segments.push(Segment::Hole(hole, hole::separator(next))),
+                    Err(problem) => unknown.push(problem),
+                }
+            }
+        }
+    }
+    if is_readable && unknown.is_empty() {
+        for name in hole::missing(model, &segments) {
+            let message = format!(
+                "two `{}` that differ in `{name}` would share a value; add `{{{name}}}` to the key",
+                model.name
+            );
+            mistakes.at(literal.span(), message);
+        }
+    }
+    report(literal, model, faults, unknown, mistakes);
+    segments
+}
+
+/// Reports what is wrong in the template: by rustc itself if it is nothing but misspelt fields.
+fn report(
+    literal: &LitStr,
+    model: &Model<'_>,
+    mut faults: Vec<Fault>,
+    unknown: Vec<Unknown>,
+    mistakes: &mut Mistakes,
+) {
+    if faults.is_empty() && unknown.iter().all(|unknown| unknown.is_typo) {
+        if !unknown.is_empty() {
+            mistakes.refused(hole::typos(literal, model));
+        }
+        return;
+    }
+    faults.extend(unknown.into_iter().map(|unknown| unknown.fault));
+    faults.sort_by_key(|fault| fault.at.start);
+    for fault in faults {
+        mistakes.at(literal.span(), fault.describe(&literal.value()));
+    }
+}

@@ -1,0 +1,86 @@
+//! Reads what is behind the `=` of an option, and checks as much of it as can be seen.
+
+use proc_macro2::Ident;
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Expr, Lit, LitStr, Result, Token, Type};
+
+use crate::duration;
+use crate::tier::Ttl;
+
+/// A name in quotes that isn't empty, or an expression.
+pub(crate) fn name(word: &Ident, input: ParseStream<'_>, example: &str) -> Result<Expr> {
+    let value: Expr = value(word, input, example)?;
+    let what = match literal(&value) {
+        Some(Lit::Str(text)) if text.value().is_empty() => "is empty",
+        Some(Lit::Str(_)) | None => return Ok(value),
+        Some(_) => "is a string",
+    };
+    let message = format!("`{word}` {what}: write `{word} = {example}`");
+    Err(Error::new_spanned(value, message))
+}
+
+/// A duration in quotes, or an expression.
+pub(crate) fn ttl(word: &Ident, input: ParseStream<'_>) -> Result<Ttl> {
+    let value: Expr = value(word, input, "\"30s\"")?;
+    match literal(&value) {
+        Some(Lit::Str(text)) => match duration::parse(&text.value()) {
+            Ok(millis) => Ok(Ttl::Millis(millis)),
+            Err(message) => Err(Error::new(text.span(), message)),
+        },
+        Some(other) => Err(Error::new_spanned(other, duration::FORM)),
+        None => Ok(Ttl::Expr(value)),
+    }
+}
+
+/// A string literal and nothing else.
+pub(crate) fn key(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
+    let value: Expr = value(word, input, "\"user:{user_id}\"")?;
+    if let Some(Lit::Str(text)) = literal(&value) {
+        return Ok(text.clone());
+    }
+    let message = "`key` is a string literal, to be checked here: `key = \"user:{user_id}\"`";
+    Err(Error::new_spanned(value, message))
+}
+
+/// A type.
+pub(crate) fn codec(word: &Ident, input: ParseStream<'_>) -> Result<Type> {
+    value(word, input, "path::to::Codec").map(|Codec(ty)| ty)
+}
+
+/// A type; its own `Parse` is there to say what to write instead of a literal.
+struct Codec(Type);
+
+impl Parse for Codec {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        if input.peek(Lit) {
+            return Err(input.error("`codec` is a type, without quotes: `codec = path::to::Codec`"));
+        }
+        input.parse().map(Self)
+    }
+}
+
+/// The literal that an expression is, seen through what `macro_rules` wraps around it.
+fn literal(value: &Expr) -> Option<&Lit> {
+    match value {
+        Expr::Lit(literal) => Some(&literal.lit),
+        Expr::Group(group) => literal(&group.expr),
+        Expr::Paren(paren) => literal(&paren.expr),
+        _ => None,
+    }
+}
+
+/// Reads `= value` behind `word`; `example` says how it is written.
+fn value<T: Parse>(word: &Ident, input: ParseStream<'_>, example: &str) -> Result<T> {
+    let missing = || {
+        let message = format!("`{word}` needs a value: write `{word} = {example}`");
+        Error::new(word.span(), message)
+    };
+    if !input.peek(Token![=]) || input.peek(Token![==]) {
+        return Err(missing());
+    }
+    input.parse::<Token![=]>()?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(missing());
+    }
+    input.parse()
+}
