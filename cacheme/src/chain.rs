@@ -1,0 +1,174 @@
+//! A node's tiers as a runtime has them: its meta with the storages found by name.
+
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::{BoxError, Error, Result};
+use crate::key::Key;
+use crate::meta::Meta;
+use crate::node::Node;
+use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
+use crate::storage::{Entry, LocalCache, Ready, Storage, StorageFuture};
+
+/// The tiers of a node, nearest first, and its figures.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    pub(crate) id: TypeId,
+    pub(crate) meta: Meta,
+    pub(crate) tiers: Vec<Link>,
+    /// How many tiers, the first ones, are local: they are asked without starting a flight.
+    leading: usize,
+    pub(crate) counters: NodeCounters,
+}
+
+/// One tier.
+#[derive(Debug)]
+pub(crate) struct Link {
+    storage: Ready,
+    name: &'static str,
+    ttl: Option<Duration>,
+    pub(crate) counters: TierCounters,
+}
+
+impl Chain {
+    /// The chain of `N`, its storages found among the registered ones.
+    pub(crate) fn resolve<N: Node>(registered: &BTreeMap<Arc<str>, Ready>) -> Result<Self> {
+        let meta = N::meta();
+        let find = |name: &'static str| {
+            registered.get(name).cloned().ok_or_else(|| {
+                let names: Vec<_> = registered
+                    .keys()
+                    .map(|name| format!("\"{name}\""))
+                    .collect();
+                let there = match names.as_slice() {
+                    [] => "none is".to_owned(),
+                    names => format!("these are: {}", names.join(", ")),
+                };
+                let node = meta.name();
+                let message = format!(
+                    "`{node}` names the storage \"{name}\", which is not registered; {there}"
+                );
+                Error::node_config(node, message)
+            })
+        };
+        let link = |storage, name, ttl| Link {
+            storage,
+            name,
+            ttl,
+            counters: TierCounters::new(),
+        };
+        let tiers = meta.tiers().iter();
+        let tiers = tiers
+            .map(|tier| Ok(link(find(tier.storage())?, tier.storage(), tier.ttl())))
+            .collect::<Result<Vec<_>>>()?;
+        let remote = tiers.iter().position(|link| link.local().is_none());
+        Ok(Self {
+            id: TypeId::of::<N>(),
+            leading: remote.unwrap_or(tiers.len()),
+            meta,
+            tiers,
+            counters: NodeCounters::new(),
+        })
+    }
+
+    /// The local caches that come before the first remote tier, with their counters.
+    pub(crate) fn leading(&self) -> impl Iterator<Item = (&LocalCache, &Link)> {
+        let links = self.tiers[..self.leading].iter();
+        links.filter_map(|link| Some((link.local()?, link)))
+    }
+
+    /// The tiers that only a flight reads, with their places in the chain.
+    pub(crate) fn behind(&self) -> impl Iterator<Item = (usize, &Link)> {
+        self.tiers.iter().enumerate().skip(self.leading)
+    }
+
+    pub(crate) fn locals(&self) -> impl Iterator<Item = &LocalCache> {
+        self.tiers.iter().filter_map(Link::local)
+    }
+
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = Remote<'_>> {
+        self.tiers.iter().filter_map(Link::remote)
+    }
+
+    pub(crate) fn has_remote(&self) -> bool {
+        self.remotes().next().is_some()
+    }
+
+    pub(crate) fn stats(&self) -> NodeStats {
+        let tiers = self.tiers.iter();
+        let tiers = tiers.map(|link| link.counters.read(link.name)).collect();
+        self.counters.read(self.id, &self.meta, self.leading, tiers)
+    }
+}
+
+impl Link {
+    pub(crate) fn local(&self) -> Option<&LocalCache> {
+        match &self.storage {
+            Ready::Local(cache) => Some(cache),
+            Ready::Remote(_) => None,
+        }
+    }
+
+    pub(crate) fn remote(&self) -> Option<Remote<'_>> {
+        match &self.storage {
+            Ready::Local(_) => None,
+            Ready::Remote(storage) => Some(Remote {
+                storage: &**storage,
+                link: self,
+            }),
+        }
+    }
+
+    /// How long a value with so much life left is kept here; `None` is for ever.
+    pub(crate) fn ttl(&self, left: Option<Duration>) -> Option<Duration> {
+        match (self.ttl, left) {
+            (Some(ttl), Some(left)) => Some(ttl.min(left)),
+            (ttl, left) => ttl.or(left),
+        }
+    }
+}
+
+/// A remote tier: its operations end within a deadline, and are counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remote<'a> {
+    storage: &'a dyn Storage,
+    link: &'a Link,
+}
+
+impl Remote<'_> {
+    /// Reads the entries of `keys`, in their order.
+    pub(crate) async fn read(self, keys: &[Key], deadline: Duration) -> Vec<Result<Bytes, Miss>> {
+        match within(deadline, self.storage.get_many(keys)).await {
+            Ok(found) if found.len() == keys.len() => {
+                let found = found.into_iter();
+                found.map(|entry| entry.ok_or(Miss::Absent)).collect()
+            }
+            _ => vec![Err(Miss::Unavailable); keys.len()],
+        }
+    }
+
+    /// Writes entries, and counts whether it could.
+    pub(crate) async fn write(self, entries: &[Entry], deadline: Duration) {
+        match within(deadline, self.storage.put_many(entries)).await {
+            Ok(()) => self.link.counters.wrote(entries.len()),
+            Err(_) => self.link.counters.failed(entries.len()),
+        }
+    }
+
+    /// Removes the entries of `keys`.
+    pub(crate) async fn remove(self, keys: &[Key], deadline: Duration) -> Result<()> {
+        let removed = within(deadline, self.storage.remove_many(keys)).await;
+        removed.map_err(|error| {
+            self.link.counters.failed(keys.len());
+            Error::storage_failed(self.link.name, "remove entries", error)
+        })
+    }
+}
+
+async fn within<T>(deadline: Duration, operation: StorageFuture<'_, T>) -> Result<T, BoxError> {
+    tokio::time::timeout(deadline, operation).await?
+}

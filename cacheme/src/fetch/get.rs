@@ -1,0 +1,139 @@
+//! One value.
+
+use super::{Boarding, Fetch, Reads, Source};
+use crate::codec::Cacheable;
+use crate::error::{Error, Result};
+use crate::load::{Load, LoadContext, LoadResult, Loaded};
+use crate::node::{Id, Node};
+use crate::runtime::Cacheme;
+use crate::stats::NodeEvent;
+
+impl Cacheme {
+    /// The value of `node`: from the nearest tier that has it, or loaded.
+    ///
+    /// A hit in a local tier awaits nothing, and allocates nothing beyond what cloning the value
+    /// does. Everything else happens in a flight that all simultaneous callers share: the remote
+    /// tiers are read in order, the value is loaded if none has it, and it is written to every
+    /// tier that missed. The call returns when a loaded value is written; one that a remote tier
+    /// gave is returned before the nearer remote tiers have it.
+    ///
+    /// A storage that fails is a counted miss, never an error.
+    ///
+    /// # Errors
+    ///
+    /// The loader's error, panic or exceeded deadline, the same for all who waited; a set-up that
+    /// is wrong, such as a storage that isn't registered; a key that can't be written.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe. The flight goes on for the other callers and for the tiers.
+    pub async fn get<N: Load>(&self, node: N) -> Result<N::Value> {
+        let fetch = self.fetch::<N>()?;
+        match fetch.hit(self.scope(), &node) {
+            Some(value) => Ok(value),
+            // Boxed, so that the future of a hit stays small.
+            None => Box::pin(fetch.miss(self, node, load_one::<N>)).await,
+        }
+    }
+
+    /// As [`get`](Self::get), with `load` as the loader: for nodes without [`Load`], or to load
+    /// with what is at hand here. Every value of a node has the same type within a runtime.
+    ///
+    /// ```
+    /// #[cacheme::node(storage = "hot")]
+    /// struct Length { of: String }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cacheme::Result<()> {
+    /// # let runtime = cacheme::Cacheme::builder()
+    /// #     .storage("hot", cacheme::LocalStorage::tlfu(100)).build().await?;
+    /// let text = "some text".to_owned();
+    /// let node = Length { of: text.clone() };
+    /// let length = runtime.get_with(node, move |_cx| async move { Ok(text.len()) }).await?;
+    /// assert_eq!(length, 9);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get), and when the node holds values of another type.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get`](Self::get). When another caller's flight is joined, `load` is dropped unused.
+    pub async fn get_with<N, V, F, L>(&self, node: N, load: F) -> Result<V>
+    where
+        N: Node,
+        V: Cacheable<N::Codec>,
+        F: FnOnce(LoadContext) -> L + Send + 'static,
+        L: Future<Output = LoadResult<V>> + Send + 'static,
+    {
+        let fetch = self.fetch::<N>()?;
+        let source = || -> Source<N, V> {
+            Box::new(|nodes, cx| {
+                let loading = load(cx);
+                Box::pin(async move {
+                    let value = loading.await?;
+                    Ok(nodes
+                        .into_iter()
+                        .map(|node| (node, value.clone()))
+                        .collect())
+                })
+            })
+        };
+        match fetch.hit(self.scope(), &node) {
+            Some(value) => Ok(value),
+            None => Box::pin(fetch.miss(self, node, source)).await,
+        }
+    }
+}
+
+/// The source of a single node's value.
+pub(super) fn load_one<N: Load>() -> Source<N, N::Value> {
+    Box::new(|nodes, cx| {
+        Box::pin(async move {
+            let mut loaded = Loaded::default();
+            for node in nodes {
+                let value = node.load(&cx).await?;
+                loaded.insert(node, value);
+            }
+            Ok(loaded)
+        })
+    })
+}
+
+impl<N: Node> Fetch<N> {
+    /// Gets the value from a flight. `source` is used when this request is the one to lead it.
+    async fn miss<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        node: N,
+        source: impl FnOnce() -> Source<N, V>,
+    ) -> Result<V> {
+        self.value_type::<V>()?;
+        let counters = &self.chain().counters;
+        counters.add(NodeEvent::Passed, 1);
+        let id = Id(node);
+        loop {
+            match self.board(runtime.scope(), &id) {
+                Boarding::There(value) => {
+                    counters.add(NodeEvent::Joined, 1);
+                    return Ok(value);
+                }
+                Boarding::Joined(waiting) => {
+                    // Without an outcome its tokio runtime is gone, and somebody has to begin anew.
+                    if let Some(outcome) = waiting.outcome().await {
+                        counters.add(NodeEvent::Joined, 1);
+                        return outcome;
+                    }
+                }
+                Boarding::Leads(flight, waiting) => {
+                    self.depart(runtime, vec![flight], source(), Reads::Tiers)?;
+                    let outcome = waiting.outcome().await;
+                    return outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Many values at once.
+
+use std::collections::HashMap;
+
+use super::{Boarding, Fetch, Reads, Source};
+use crate::error::{Error, Result};
+use crate::flight::Waiting;
+use crate::load::Load;
+use crate::node::Id;
+use crate::runtime::Cacheme;
+use crate::stats::NodeEvent;
+
+impl Cacheme {
+    /// The values of `nodes`, in their order; a node that is there twice gives its value twice.
+    ///
+    /// What local tiers have comes from there. The rest is one batch: one read per remote tier,
+    /// one [`load_all`](Load::load_all) for what none has, one write per tier. Nodes that are
+    /// being loaded for other callers are waited for instead, and callers of those that this batch
+    /// loads wait for it. `nodes` is read before the first await.
+    ///
+    /// # Errors
+    ///
+    /// The error of the first node, in their order, that could not be loaded; the values of the
+    /// others are in their tiers by then, or on their way. Otherwise as [`get`](Self::get).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, as [`get`](Self::get).
+    pub fn get_all<N, I>(&self, nodes: I) -> impl Future<Output = Result<Vec<N::Value>>> + Send
+    where
+        N: Load,
+        I: IntoIterator<Item = N>,
+    {
+        let nodes: Vec<N> = nodes.into_iter().collect();
+        async move {
+            let fetch = self.fetch::<N>()?;
+            let (mut values, missing) = fetch.split(self.scope(), nodes);
+            if !missing.is_empty() {
+                fetch.miss_all(self, &mut values, missing).await?;
+            }
+            Ok(values.0.into_iter().flatten().collect())
+        }
+    }
+}
+
+/// A node and the places in the result that its value goes to.
+type Wanted<N> = (Id<N>, Vec<usize>);
+
+/// A wanted node and its flight, which this batch leads or not.
+struct Awaited<N, V> {
+    wanted: Wanted<N>,
+    waiting: Waiting<V>,
+    leads: bool,
+}
+
+/// The result of a batch, growing.
+struct Values<V>(Vec<Option<V>>);
+
+impl<V: Clone> Values<V> {
+    fn put(&mut self, places: &[usize], value: &V) {
+        for &place in places {
+            self.0[place] = Some(value.clone());
+        }
+    }
+}
+
+impl<N: Load> Fetch<N> {
+    /// Takes what the leading local tiers have; the rest comes back in the order of first sight.
+    fn split(&self, scope: u64, nodes: Vec<N>) -> (Values<N::Value>, Vec<Wanted<N>>) {
+        let mut values = Vec::with_capacity(nodes.len());
+        let mut missing: HashMap<Id<N>, Vec<usize>> = HashMap::new();
+        for (place, node) in nodes.into_iter().enumerate() {
+            let value = self.hit(scope, &node);
+            if value.is_none() {
+                missing.entry(Id(node)).or_default().push(place);
+            }
+            values.push(value);
+        }
+        let mut missing: Vec<_> = missing.into_iter().collect();
+        missing.sort_by_key(|(_, places)| places.first().copied());
+        (Values(values), missing)
+    }
+
+    /// Gets the missing values from flights.
+    async fn miss_all(
+        &self,
+        runtime: &Cacheme,
+        values: &mut Values<N::Value>,
+        mut missing: Vec<Wanted<N>>,
+    ) -> Result<()> {
+        self.value_type::<N::Value>()?;
+        let counters = &self.chain().counters;
+        let requests = missing.iter().map(|(_, places)| places.len()).sum();
+        counters.add(NodeEvent::Passed, requests);
+        while !missing.is_empty() {
+            let awaited = self.board_all(runtime, values, std::mem::take(&mut missing))?;
+            for Awaited {
+                wanted: (id, places),
+                waiting,
+                leads,
+            } in awaited
+            {
+                match waiting.outcome().await {
+                    Some(outcome) => {
+                        counters.add(NodeEvent::Joined, places.len() - usize::from(leads));
+                        values.put(&places, &outcome?);
+                    }
+                    None if leads => return Err(Error::lost(self.chain().meta.name())),
+                    // Its tokio runtime is gone, and somebody has to begin anew.
+                    None => missing.push((id, places)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins the flights that are under way, and starts one batch for the rest.
+    fn board_all(
+        &self,
+        runtime: &Cacheme,
+        values: &mut Values<N::Value>,
+        missing: Vec<Wanted<N>>,
+    ) -> Result<Vec<Awaited<N, N::Value>>> {
+        let mut awaited = Vec::with_capacity(missing.len());
+        let mut flights = Vec::new();
+        for wanted in missing {
+            let (waiting, leads) = match self.board(runtime.scope(), &wanted.0) {
+                Boarding::There(value) => {
+                    self.chain().counters.add(NodeEvent::Joined, wanted.1.len());
+                    values.put(&wanted.1, &value);
+                    continue;
+                }
+                Boarding::Joined(waiting) => (waiting, false),
+                Boarding::Leads(flight, waiting) => {
+                    flights.push(flight);
+                    (waiting, true)
+                }
+            };
+            awaited.push(Awaited {
+                wanted,
+                waiting,
+                leads,
+            });
+        }
+        if !flights.is_empty() {
+            self.depart(runtime, flights, load_all::<N>(), Reads::Tiers)?;
+        }
+        Ok(awaited)
+    }
+}
+
+/// The source of a batch.
+fn load_all<N: Load>() -> Source<N, N::Value> {
+    Box::new(|nodes, cx| Box::pin(async move { N::load_all(&nodes, &cx).await }))
+}

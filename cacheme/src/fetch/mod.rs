@@ -1,0 +1,186 @@
+//! The way of a request: look in process, join or start a flight, read, load, write back.
+//!
+//! One file per operation; what a flight does is in [`run`].
+
+mod get;
+mod get_all;
+mod invalidate;
+mod refresh;
+mod run;
+
+use std::any::{TypeId, type_name};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+
+use tokio::runtime::Handle;
+
+use self::run::Run;
+use crate::chain::Chain;
+use crate::codec::Cacheable;
+use crate::error::{Error, Result};
+use crate::flight::{Flight, Flights, Waiting};
+use crate::load::{LoadContext, LoadResult, Loaded};
+use crate::node::{Id, Node};
+use crate::runtime::Cacheme;
+use crate::storage::Ready;
+
+/// A node type as a runtime knows it.
+#[derive(Debug)]
+pub(crate) struct Fetch<N> {
+    chain: Arc<Chain>,
+    flights: Arc<Flights<N>>,
+    /// The node's type of value, which its first load settles.
+    value: OnceLock<ValueType>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct ValueType {
+    id: TypeId,
+    name: &'static str,
+    codec: u8,
+    fingerprint: u64,
+}
+
+/// How missing values are made. Called at most once, with every node that needs a value.
+type Source<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
+type SourceFuture<N, V> = Pin<Box<dyn Future<Output = LoadResult<Loaded<N, V>>> + Send>>;
+
+/// What became of a request that the leading local tiers couldn't answer.
+enum Boarding<N: Node, V> {
+    /// The value came into a local tier meanwhile.
+    There(V),
+    /// Somebody else's flight is under way.
+    Joined(Waiting<V>),
+    /// This request starts the flight.
+    Leads(Flight<N, V>, Waiting<V>),
+}
+
+impl<N: Node> Fetch<N> {
+    pub(crate) fn new(registered: &BTreeMap<Arc<str>, Ready>) -> Result<Self> {
+        Ok(Self {
+            chain: Arc::new(Chain::resolve::<N>(registered)?),
+            flights: Flights::new(),
+            value: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn chain(&self) -> &Arc<Chain> {
+        &self.chain
+    }
+
+    /// The value in the nearest leading local tier that has one, counted.
+    #[inline]
+    fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
+        for (nearer, (cache, link)) in self.chain.leading().enumerate() {
+            match cache.get(scope, node) {
+                Ok(found) => {
+                    link.counters.hit();
+                    if nearer > 0 {
+                        self.refill::<V>(scope, node);
+                    }
+                    return Some(found.value);
+                }
+                Err(reason) => link.counters.miss(reason),
+            }
+        }
+        None
+    }
+
+    /// Copies the nearest value of the leading local tiers into those before it. The value is
+    /// read again under the table's lock, since it may just have been invalidated.
+    #[cold]
+    fn refill<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) {
+        let _table = self.flights.lock();
+        let mut missed = Vec::new();
+        for (cache, link) in self.chain.leading() {
+            let Ok(found) = cache.get::<N, V>(scope, node) else {
+                missed.push((cache, link));
+                continue;
+            };
+            for (cache, link) in missed {
+                let ttl = link.ttl(found.left);
+                cache.put(scope, node.duplicate(), found.value.clone(), ttl);
+                link.counters.wrote(1);
+            }
+            return;
+        }
+    }
+
+    /// Checks that the node always holds the same type of value, and describes it.
+    fn value_type<V: Cacheable<N::Codec>>(&self) -> Result<ValueType> {
+        let node = self.chain.meta.name();
+        if self.value.get().is_none() {
+            let fingerprint = if self.chain.has_remote() {
+                V::fingerprint().map_err(|error| {
+                    Error::node_config(node, format!("`{node}` can't have a remote tier: {error}"))
+                })?
+            } else {
+                0
+            };
+            // Whoever comes first settles it; the check below is for everybody.
+            let _ = self.value.set(ValueType {
+                id: TypeId::of::<V>(),
+                name: type_name::<V>(),
+                codec: V::CODEC,
+                fingerprint,
+            });
+        }
+        match self.value.get() {
+            Some(value) if value.id == TypeId::of::<V>() => Ok(*value),
+            other => {
+                let (holds, asked) = (other.map_or("", |value| value.name), type_name::<V>());
+                let message = format!(
+                    "`{node}` holds `{holds}` in this runtime, so it can't hold `{asked}` as well"
+                );
+                Err(Error::node_config(node, message))
+            }
+        }
+    }
+
+    /// Finds a place for a request that the leading local tiers couldn't answer.
+    fn board<V: Clone + Send + Sync + 'static>(&self, scope: u64, id: &Id<N>) -> Boarding<N, V> {
+        let mut table = self.flights.lock();
+        if let Some(waiting) = table.join(id) {
+            return Boarding::Joined(waiting);
+        }
+        // A flight may have landed since the tiers were asked.
+        let mut leading = self.chain.leading();
+        if let Some(found) = leading.find_map(|(cache, _)| cache.get(scope, &id.0).ok()) {
+            return Boarding::There(found.value);
+        }
+        let (flight, waiting) = self.flights.start(&mut table, &id.0);
+        Boarding::Leads(flight, waiting)
+    }
+
+    /// Starts the task that leads `flights`. It outlives the caller.
+    fn depart<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        flights: Vec<Flight<N, V>>,
+        source: Source<N, V>,
+        reads: Reads,
+    ) -> Result<()> {
+        let value_type = self.value_type::<V>()?;
+        let node = self.chain.meta.name();
+        let Ok(tokio) = Handle::try_current() else {
+            let message = format!("`{node}` is loaded on a tokio task, and no runtime is running");
+            return Err(Error::node_config(node, message));
+        };
+        let run = Run {
+            chain: Arc::clone(&self.chain),
+            flights: Arc::clone(&self.flights),
+            value_type,
+            runtime: runtime.clone(),
+        };
+        tokio.spawn(async move { run.lead(flights, source, reads).await });
+        Ok(())
+    }
+}
+
+/// Whether a flight looks into the tiers before it loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reads {
+    Tiers,
+    Nothing,
+}

@@ -1,0 +1,34 @@
+//! A new value in place of the old one.
+
+use super::Reads;
+use super::get::load_one;
+use crate::error::{Error, Result};
+use crate::load::Load;
+use crate::runtime::Cacheme;
+
+impl Cacheme {
+    /// Loads `node` anew, without looking into its tiers, and puts the value into all of them.
+    ///
+    /// The load begins after the call does, so the value is at least as new as the call. A flight
+    /// that is under way goes on for those who wait for it, but what it finds is put nowhere;
+    /// callers of [`get`](Self::get) that come from now on wait for the new value only if no local
+    /// tier has an old one.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get). The old value then stays where it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe. The load goes on.
+    pub async fn refresh<N: Load>(&self, node: N) -> Result<N::Value> {
+        let fetch = self.fetch::<N>()?;
+        let (flight, waiting) = {
+            let mut table = fetch.flights.lock();
+            fetch.flights.start(&mut table, &node)
+        };
+        fetch.depart(self, vec![flight], load_one::<N>(), Reads::Nothing)?;
+        let outcome = waiting.outcome().await;
+        outcome.unwrap_or_else(|| Err(Error::lost(fetch.chain().meta.name())))
+    }
+}

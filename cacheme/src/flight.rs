@@ -1,0 +1,208 @@
+//! One load in progress per key, shared by all who wait for it.
+//!
+//! A [`Flight`] is led by a task of its own, so that no caller's cancellation ends it. Its waiters
+//! hold the receiving end of a channel: they get the outcome when it has one, and notice at once
+//! when the leading task is gone without one.
+//!
+//! The [table](Flights) of a node's flights also keeps stale values out of the tiers. A flight may
+//! change a tier only while it is the one in the table and no invalidation of its node is under
+//! way. Local tiers are changed under the table's lock. A remote one is changed between two looks
+//! at the table; when the second finds the flight voided, what was written is removed again.
+//!
+//! Lock order: the table, then a shard of a local cache. Nothing is awaited under either.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+
+use tokio::sync::watch;
+
+use crate::error::Result;
+use crate::lock::lock;
+use crate::node::{Id, Node};
+
+/// The flights of a node type, by node.
+#[derive(Debug)]
+pub(crate) struct Flights<N> {
+    table: Mutex<Table<N>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Table<N> {
+    under_way: HashMap<Id<N>, Entry>,
+    /// The invalidations under way, by node.
+    barred: HashMap<Id<N>, usize>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    /// A `watch::Receiver<Option<Result<V>>>`.
+    outcome: Box<dyn Any + Send>,
+}
+
+/// The end of a flight that its leading task holds. Dropping it ends the flight; without an
+/// outcome, the waiters see that it is [lost](Waiting::outcome).
+#[derive(Debug)]
+pub(crate) struct Flight<N: Node, V> {
+    flights: Arc<Flights<N>>,
+    id: Id<N>,
+    number: u64,
+    outcome: watch::Sender<Option<Result<V>>>,
+}
+
+/// The end of a flight that a waiter holds.
+#[derive(Debug)]
+pub(crate) struct Waiting<V>(watch::Receiver<Option<Result<V>>>);
+
+impl<N: Node> Flights<N> {
+    pub(crate) fn new() -> Arc<Self> {
+        let table = Table {
+            under_way: HashMap::new(),
+            barred: HashMap::new(),
+            next: 0,
+        };
+        Arc::new(Self {
+            table: Mutex::new(table),
+        })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Table<N>> {
+        lock(&self.table)
+    }
+
+    /// Starts a flight for `node`. One that is under way is voided: its waiters get its outcome,
+    /// but it changes no tier any more.
+    pub(crate) fn start<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        table: &mut Table<N>,
+        node: &N,
+    ) -> (Flight<N, V>, Waiting<V>) {
+        let (sender, receiver) = watch::channel(None);
+        let (id, number) = (Id(node.duplicate()), table.next);
+        table.next += 1;
+        let entry = Entry {
+            number,
+            outcome: Box::new(receiver.clone()),
+        };
+        table.under_way.insert(id.clone(), entry);
+        let flight = Flight {
+            flights: Arc::clone(self),
+            id,
+            number,
+            outcome: sender,
+        };
+        (flight, Waiting(receiver))
+    }
+}
+
+impl<N: Node> Table<N> {
+    /// Joins the flight for `node`, if there is one that still has a leading task.
+    pub(crate) fn join<V: 'static>(&self, node: &Id<N>) -> Option<Waiting<V>> {
+        let entry = self.under_way.get(node)?;
+        let receiver = entry.outcome.downcast_ref::<watch::Receiver<_>>()?;
+        Some(Waiting(receiver.clone()))
+    }
+
+    /// Whether `flight` may change tiers.
+    pub(crate) fn lets<V>(&self, flight: &Flight<N, V>) -> bool {
+        self.holds(flight) && !self.barred.contains_key(&flight.id)
+    }
+
+    fn holds<V>(&self, flight: &Flight<N, V>) -> bool {
+        let entry = self.under_way.get(&flight.id);
+        entry.is_some_and(|entry| entry.number == flight.number)
+    }
+}
+
+impl<N: Node, V> Flight<N, V> {
+    pub(crate) fn id(&self) -> &Id<N> {
+        &self.id
+    }
+
+    /// Gives the outcome to all who wait and all who join from now on.
+    pub(crate) fn land(&self, outcome: Result<V>) {
+        self.outcome.send_replace(Some(outcome));
+    }
+
+    /// Whether the flight may change tiers.
+    pub(crate) fn is_current(&self) -> bool {
+        self.flights.lock().lets(self)
+    }
+}
+
+impl<N: Node, V> Drop for Flight<N, V> {
+    fn drop(&mut self) {
+        let mut table = self.flights.lock();
+        if table.holds(self) {
+            table.under_way.remove(&self.id);
+        }
+    }
+}
+
+/// An invalidation under way. Flights that begin before it ends change no tier.
+#[derive(Debug)]
+pub(crate) struct Bar<'a, N: Node> {
+    flights: &'a Flights<N>,
+    id: &'a Id<N>,
+}
+
+impl<N: Node> Flights<N> {
+    /// Voids the flight for a node, and those that begin while the bar is held, and makes a change
+    /// under the table's lock.
+    pub(crate) fn bar<'a>(&'a self, id: &'a Id<N>, change: impl FnOnce()) -> Bar<'a, N> {
+        let mut table = self.lock();
+        table.under_way.remove(id);
+        *table.barred.entry(id.clone()).or_default() += 1;
+        change();
+        Bar { flights: self, id }
+    }
+}
+
+impl<N: Node> Drop for Bar<'_, N> {
+    fn drop(&mut self) {
+        let mut table = self.flights.lock();
+        table.under_way.remove(self.id);
+        if let Some(bars) = table.barred.get_mut(self.id) {
+            *bars -= 1;
+            if *bars == 0 {
+                table.barred.remove(self.id);
+            }
+        }
+    }
+}
+
+impl<V: Clone> Waiting<V> {
+    /// Waits for the outcome; `None` if the leading task is gone without one.
+    ///
+    /// Cancel safe: nothing is lost when the future is dropped.
+    pub(crate) async fn outcome(mut self) -> Option<Result<V>> {
+        let outcome = self.0.wait_for(Option::is_some).await.ok()?;
+        outcome.clone()
+    }
+}
+
+/// Runs a future and turns a panic in it into its message.
+pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, String> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| {
+        // After a panic the future is not polled again, only dropped.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic_message(&*panic))),
+        }
+    })
+    .await
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message").to_owned()
+}

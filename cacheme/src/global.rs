@@ -1,0 +1,145 @@
+//! The runtime of the process, and the functions that use it.
+
+use std::sync::OnceLock;
+
+use crate::codec::Cacheable;
+use crate::error::{Error, Result};
+use crate::load::{Load, LoadContext, LoadResult};
+use crate::meta::Meta;
+use crate::node::Node;
+use crate::runtime::Cacheme;
+use crate::stats::Stats;
+use crate::storage::IntoStorage;
+
+static GLOBAL: OnceLock<Cacheme> = OnceLock::new();
+
+/// The runtime that the functions at the crate's root use. Unless one was
+/// [installed](Cacheme::install), the first call makes one with the builder's defaults.
+#[inline]
+pub fn global() -> &'static Cacheme {
+    GLOBAL.get_or_init(Cacheme::default)
+}
+
+impl Cacheme {
+    /// Makes this the [global](global) runtime.
+    ///
+    /// # Errors
+    ///
+    /// When there is one already: installed before, or made by a function that needed one.
+    pub fn install(self) -> Result<()> {
+        let taken = |_| Error::config("there is a global runtime already: install at the start");
+        GLOBAL.set(self).map_err(taken)
+    }
+}
+
+/// [`Cacheme::register_storage`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn register_storage(name: impl Into<String>, storage: impl IntoStorage) -> Result<()> {
+    global().register_storage(name, storage).await
+}
+
+/// [`Cacheme::get`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn get<N: Load>(node: N) -> Result<N::Value> {
+    global().get(node).await
+}
+
+/// [`Cacheme::get_with`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn get_with<N, V, F, L>(node: N, load: F) -> Result<V>
+where
+    N: Node,
+    V: Cacheable<N::Codec>,
+    F: FnOnce(LoadContext) -> L + Send + 'static,
+    L: Future<Output = LoadResult<V>> + Send + 'static,
+{
+    global().get_with(node, load).await
+}
+
+/// [`Cacheme::get_all`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub fn get_all<N, I>(nodes: I) -> impl Future<Output = Result<Vec<N::Value>>> + Send
+where
+    N: Load,
+    I: IntoIterator<Item = N>,
+{
+    global().get_all(nodes)
+}
+
+/// [`Cacheme::refresh`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn refresh<N: Load>(node: N) -> Result<N::Value> {
+    global().refresh(node).await
+}
+
+/// [`Cacheme::invalidate`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn invalidate<N: Node>(node: N) -> Result<()> {
+    global().invalidate(node).await
+}
+
+/// [`Cacheme::nodes`] on the [global](global) runtime.
+pub fn nodes() -> Vec<Meta> {
+    global().nodes()
+}
+
+/// [`Cacheme::stats`] on the [global](global) runtime.
+pub fn stats() -> Stats {
+    global().stats()
+}
+
+/// [`Cacheme::set_prefix`] on the [global](global) runtime.
+pub fn set_prefix(prefix: impl Into<String>) {
+    global().set_prefix(prefix);
+}
+
+/// [`Cacheme::set_state`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+pub fn set_state<T: Send + Sync + 'static>(state: T) -> Result<()> {
+    global().set_state(state)
+}

@@ -1,0 +1,50 @@
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::text;
+
+fn text(value: &impl Serialize) -> String {
+    let mut out = String::new();
+    text::write(&mut out, value, ':').expect("a writable value");
+    out
+}
+
+#[derive(Serialize)]
+enum Shape {
+    Point,
+    Circle(u8),
+    Line(u8, u8),
+    Named { name: &'static str },
+}
+
+#[test]
+fn shows_each_kind_of_value() {
+    assert_eq!(text(&-7), "-7");
+    assert_eq!(text(&true), "true");
+    assert_eq!(text(&"a b:c%é/"), "a%20b%3Ac%25é%2F");
+    assert_eq!(text(&vec![1, 2]), "(1,2,)");
+    assert_eq!(text(&BTreeMap::from([("k", 1)])), "(k=1,)");
+    assert_eq!(text(&Shape::Point), "Point");
+    assert_eq!(text(&Shape::Circle(1)), "Circle(1,)");
+    assert_eq!(text(&Shape::Line(1, 2)), "Line(1,2,)");
+    assert_eq!(text(&Shape::Named { name: "a" }), "Named(name=a,)");
+}
+
+#[test]
+fn tells_empty_things_apart() {
+    let none: Option<String> = None;
+    assert_ne!(text(&none), text(&Some("")));
+    assert_ne!(text(&none), text(&Some("~")));
+    assert_ne!(text(&None::<Option<u8>>), text(&Some(None::<u8>)));
+    assert_ne!(text(&Vec::<String>::new()), text(&vec![""]));
+    assert_ne!(text(&vec![""]), text(&vec!["", ""]));
+    assert_ne!(text(&vec!["a,b"]), text(&vec!["a", "b"]));
+}
+
+#[test]
+fn escapes_the_separator() {
+    let mut out = String::new();
+    text::write(&mut out, &"a-b_c", '-').expect("a writable value");
+    assert_eq!(out, "a%2Db_c");
+}

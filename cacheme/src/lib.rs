@@ -1,0 +1,117 @@
+//! A cache framework for async Rust: annotate a struct, say how its value is loaded, and it is
+//! cached in process, in an embedded file, in Redis, with one load however many ask.
+//!
+//! ```
+//! use cacheme::{Load, LoadContext, LoadResult};
+//!
+//! // A node: its values each identify one cached thing.
+//! #[cacheme::node(storage = "hot", ttl = "30s", version = "v1")]
+//! struct UserInfo {
+//!     user_id: u64,
+//! }
+//!
+//! impl Load for UserInfo {
+//!     type Value = String;
+//!
+//!     async fn load(&self, _cx: &LoadContext) -> LoadResult<String> {
+//!         Ok(format!("user {}", self.user_id))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> cacheme::Result<()> {
+//! cacheme::register_storage("hot", "local://tlfu?capacity=10000").await?;
+//!
+//! let user = cacheme::get(UserInfo { user_id: 1 }).await?;
+//! let users = cacheme::get_all((1..4).map(|user_id| UserInfo { user_id })).await?;
+//! assert_eq!(user, users[0]);
+//!
+//! println!("{}", cacheme::stats());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Words
+//!
+//! - A **node** is a type whose values identify one cached thing each: [`node`](macro@node),
+//!   [`Node`](trait@Node), [`Load`].
+//! - A **storage** is a named place for entries: [`LocalStorage`] keeps typed values in process,
+//!   the others keep bytes elsewhere behind the [`Storage`] trait. [`IntoStorage`] lists the URLs.
+//! - A **tier** is a storage as a node uses it, with a time to live. A node has one or a chain of
+//!   them: `caches(cache(storage = "hot", ttl = "30s"), cache(storage = "my-redis", ttl = "10d"))`.
+//! - A **runtime**, [`Cacheme`], owns storages, loads in progress and figures. The functions at the
+//!   crate's root use a [global](global()) one.
+//!
+//! # What always holds
+//!
+//! - Simultaneous requests for a node cause one load per process, of [`get`], [`get_all`] and both
+//!   together. Nobody's cancellation ends it for the others; an error, a panic or a passed
+//!   deadline ends it for all at once.
+//! - A storage that fails is a counted miss. An entry that can't be read, because it is damaged, or
+//!   written by another codec, or for another structure of the value's type, is a counted miss and
+//!   is replaced.
+//! - Different nodes never share a key: separators in fields are escaped.
+//! - A refilled entry lives no longer than the one it was copied from.
+//!
+//! # Features
+//!
+//! | feature | default | what |
+//! | --- | --- | --- |
+//! | `macros` | yes | the attribute and the derive |
+//! | `local` | yes | storages in process |
+//! | `bincode` | yes | the default [codec](codec::Bincode) |
+//! | `file` | no | an embedded file as a storage, through redb |
+//! | `redis` | no | Redis as a storage, through fred |
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod chain;
+mod clock;
+pub mod codec;
+mod envelope;
+mod error;
+mod fetch;
+mod flight;
+mod global;
+mod key;
+mod load;
+mod lock;
+mod meta;
+mod node;
+#[doc(hidden)]
+pub mod private;
+mod registry;
+mod runtime;
+#[cfg_attr(
+    not(feature = "bincode"),
+    expect(dead_code, reason = "for codecs that need it")
+)]
+mod schema;
+mod stats;
+mod storage;
+
+#[cfg(feature = "macros")]
+pub use cacheme_macros::{Node, node};
+
+pub use crate::builder::Builder;
+pub use crate::clock::{Clock, ManualClock, SystemClock};
+pub use crate::codec::{Cacheable, Codec};
+pub use crate::error::{BoxError, Error, ErrorKind, Result};
+pub use crate::global::{
+    get, get_all, get_with, global, invalidate, nodes, refresh, register_storage, set_prefix,
+    set_state, stats,
+};
+pub use crate::key::{Key, KeyWriter};
+pub use crate::load::{Load, LoadContext, LoadResult, Loaded};
+pub use crate::meta::{Meta, Tier};
+pub use crate::node::{KeyPart, Node};
+pub use crate::runtime::Cacheme;
+pub use crate::stats::{Miss, NodeStats, Stats, TierStats};
+#[cfg(feature = "local")]
+pub use crate::storage::LocalStorage;
+pub use crate::storage::{Entry, IntoStorage, Storage, StorageFuture};
+#[cfg(feature = "file")]
+pub use crate::storage::{FileStorage, FileStorageBuilder};
+#[cfg(feature = "redis")]
+pub use crate::storage::{RedisStorage, RedisStorageBuilder};

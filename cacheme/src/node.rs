@@ -1,0 +1,86 @@
+//! What a node is: a type whose values each identify one cached thing.
+//!
+//! A node's identity is its fields, all of them, and nothing else. The same fields make its key
+//! in remote storages, its hash and its equality in process, so the three can't disagree. The
+//! macros write all of it; a node needs no other derive.
+
+use std::hash::{Hash, Hasher};
+
+use serde::Serialize;
+
+use crate::key::KeyWriter;
+use crate::meta::Meta;
+
+/// A type whose values each identify one cached thing.
+///
+/// Written by [`#[cacheme::node(...)]`](macro@crate::node) or
+/// [`#[derive(Node)]`](macro@crate::Node). Implement [`Load`](crate::Load) beside it to say how a
+/// missing value is made.
+///
+/// Whoever implements it by hand promises that [`same`](Node::same),
+/// [`hash_into`](Node::hash_into) and [`write_key`](Node::write_key) agree: two nodes write the
+/// same key exactly when they are the same, and then their hashes are equal.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a node",
+    label = "not a node",
+    note = "annotate the struct or enum with `#[cacheme::node(storage = \"...\")]`"
+)]
+pub trait Node: Sized + Send + Sync + 'static {
+    /// How the values of this node become bytes: [`codec::Default`](crate::codec::Default)
+    /// unless the node says `codec = ...`.
+    type Codec;
+
+    /// Name, version and tiers. Called once per runtime.
+    fn meta() -> Meta;
+
+    /// Writes what tells this node from the others of its type.
+    fn write_key(&self, key: &mut KeyWriter);
+
+    /// Whether both identify the same thing.
+    fn same(&self, other: &Self) -> bool;
+
+    /// Feeds the node's identity to a hasher.
+    fn hash_into<H: Hasher>(&self, state: &mut H);
+
+    /// A node that is the [`same`](Node::same) as this one.
+    #[must_use]
+    fn duplicate(&self) -> Self;
+}
+
+/// What a field of a node needs: to be compared, hashed, copied and written into a key.
+///
+/// Holds for every type that has the traits, so there is nothing to implement. The key part is
+/// what serde's `Serialize` shows of the value: unequal values have to show something different.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be part of a node's key",
+    label = "not usable in a key",
+    note = "a field of a node needs `Clone`, `Eq`, `Hash` and `serde::Serialize`"
+)]
+pub trait KeyPart: Clone + Eq + Hash + Serialize + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone + Eq + Hash + Serialize + Send + Sync + 'static> KeyPart for T {}
+
+/// A node as a key of a hash map.
+#[derive(Debug)]
+pub(crate) struct Id<N>(pub(crate) N);
+
+impl<N: Node> Clone for Id<N> {
+    fn clone(&self) -> Self {
+        Self(self.0.duplicate())
+    }
+}
+
+impl<N: Node> PartialEq for Id<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.same(&other.0)
+    }
+}
+
+impl<N: Node> Eq for Id<N> {}
+
+impl<N: Node> Hash for Id<N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash_into(state);
+    }
+}

@@ -1,0 +1,287 @@
+//! The runtime: a handle on storages, node types, state and figures.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::builder::Builder;
+use crate::chain::Chain;
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::fetch::Fetch;
+use crate::key::Key;
+use crate::lock::{lock, read, write};
+use crate::meta::Meta;
+use crate::node::Node;
+use crate::registry::TypeMap;
+use crate::stats::Stats;
+use crate::storage::{IntoStorage, Ready, Unopened};
+
+/// A cache runtime: the storages by name, and everything known of the nodes that use them.
+///
+/// Cloning it is cheap; clones share everything. The functions at the crate's root use the
+/// [global](crate::global) one. A runtime of its own keeps a test or a tenant apart.
+///
+/// ```
+/// use cacheme::{Cacheme, Load, LoadContext, LoadResult, LocalStorage};
+///
+/// struct Greetings(&'static str);
+///
+/// #[cacheme::node(storage = "hot", ttl = "1m", key = "greeting:{name}")]
+/// struct Greeting { name: String }
+///
+/// impl Load for Greeting {
+///     type Value = String;
+///
+///     async fn load(&self, cx: &LoadContext) -> LoadResult<String> {
+///         let Greetings(word) = cx.state()?;
+///         Ok(format!("{word}, {}", self.name))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> cacheme::Result<()> {
+/// let runtime = Cacheme::builder()
+///     .storage("hot", LocalStorage::tlfu(1000))
+///     .state(Greetings("Hello"))
+///     .build()
+///     .await?;
+/// let greeting = runtime.get(Greeting { name: "Ada".into() }).await?;
+/// assert_eq!(greeting, "Hello, Ada");
+/// println!("{}", runtime.stats());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cacheme {
+    core: Arc<Core>,
+}
+
+struct Core {
+    settings: Settings,
+    storages: Mutex<BTreeMap<Arc<str>, Ready>>,
+    /// A `Fetch<N>` for each node type in use.
+    fetches: TypeMap,
+    /// The chains of the same, also the lock under which one is added.
+    chains: Mutex<Vec<Arc<Chain>>>,
+    state: TypeMap,
+    prefix: RwLock<Arc<str>>,
+    /// A hash of the prefix, which sets entries in local tiers apart.
+    scope: AtomicU64,
+}
+
+/// What the builder settles for a runtime's life.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) load_timeout: Duration,
+    pub(crate) storage_timeout: Duration,
+    pub(crate) load_concurrency: usize,
+}
+
+impl Cacheme {
+    /// Begins a runtime.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(settings: Settings, state: TypeMap) -> Self {
+        let core = Core {
+            settings,
+            storages: Mutex::default(),
+            fetches: TypeMap::new(),
+            chains: Mutex::default(),
+            state,
+            prefix: RwLock::new("".into()),
+            scope: AtomicU64::new(0),
+        };
+        Self {
+            core: Arc::new(core),
+        }
+    }
+
+    /// Registers a storage under the name that nodes use: a URL such as
+    /// `"redis://localhost:6379"`, a [`LocalStorage`](crate::LocalStorage), or any
+    /// [`Storage`](crate::Storage). [`IntoStorage`] lists the URLs.
+    ///
+    /// # Errors
+    ///
+    /// When the name is taken, the URL is wrong, the feature that it needs is off, or the storage
+    /// can't be opened.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the storage isn't registered.
+    pub async fn register_storage(
+        &self,
+        name: impl Into<String>,
+        storage: impl IntoStorage,
+    ) -> Result<()> {
+        self.add_storage(name.into().into(), storage.into_storage())
+            .await
+    }
+
+    pub(crate) async fn add_storage(&self, name: Arc<str>, storage: Unopened) -> Result<()> {
+        let taken = || Error::config(format!("a storage \"{name}\" is registered already"));
+        if lock(&self.core.storages).contains_key(&name) {
+            return Err(taken());
+        }
+        let ready = storage.open(&name, self.clock()).await?;
+        let mut storages = lock(&self.core.storages);
+        if storages.contains_key(&name) {
+            return Err(taken());
+        }
+        storages.insert(name, ready);
+        Ok(())
+    }
+
+    /// Registers a node type ahead of its first use, so that what is wrong with it shows at once.
+    ///
+    /// # Errors
+    ///
+    /// When the node names a storage that isn't registered, or another node type has the same key.
+    pub fn register_node<N: Node>(&self) -> Result<()> {
+        self.fetch::<N>().map(|_| ())
+    }
+
+    /// The key of `node` in remote storages, prefix included.
+    ///
+    /// # Errors
+    ///
+    /// When a field's `Serialize` fails.
+    pub fn key<N: Node>(&self, node: &N) -> Result<Key> {
+        Key::of(node, &N::meta(), &self.prefix())
+    }
+
+    /// The node types that were used or registered, in the order of first sight.
+    pub fn nodes(&self) -> Vec<Meta> {
+        let chains = lock(&self.core.chains);
+        chains.iter().map(|chain| chain.meta.clone()).collect()
+    }
+
+    /// The figures of every node type that was used or registered.
+    pub fn stats(&self) -> Stats {
+        let chains = lock(&self.core.chains).clone();
+        Stats::new(chains.iter().map(|chain| chain.stats()).collect())
+    }
+
+    /// Puts `prefix:` in front of every key from now on; an empty one is none. Entries under the
+    /// old prefix stay where they are and are not seen any more, in local tiers as in remote ones.
+    pub fn set_prefix(&self, prefix: impl Into<String>) {
+        let prefix = prefix.into();
+        let scope = if prefix.is_empty() {
+            0
+        } else {
+            xxh3_64(prefix.as_bytes())
+        };
+        let mut current = write(&self.core.prefix);
+        *current = prefix.into();
+        self.core.scope.store(scope, Ordering::Relaxed);
+    }
+
+    /// Gives loaders a state, which they get by its type from
+    /// [`LoadContext::state`](crate::LoadContext::state).
+    ///
+    /// # Errors
+    ///
+    /// When there is one of this type already.
+    pub fn set_state<T: Send + Sync + 'static>(&self, state: T) -> Result<()> {
+        if self.core.state.insert(state) {
+            return Ok(());
+        }
+        Err(Error::second_state::<T>())
+    }
+
+    pub(crate) fn state<T: Send + Sync + 'static>(&self) -> Result<&T> {
+        self.core.state.get().ok_or_else(Error::state::<T>)
+    }
+
+    /// What is known of the node type `N`.
+    #[inline]
+    pub(crate) fn fetch<N: Node>(&self) -> Result<&Fetch<N>> {
+        match self.core.fetches.get() {
+            Some(fetch) => Ok(fetch),
+            None => self.add_fetch(),
+        }
+    }
+
+    #[cold]
+    fn add_fetch<N: Node>(&self) -> Result<&Fetch<N>> {
+        let mut chains = lock(&self.core.chains);
+        if self.core.fetches.get::<Fetch<N>>().is_none() {
+            let fetch = Fetch::<N>::new(&lock(&self.core.storages))?;
+            let chain = fetch.chain();
+            refuse_same_key(&chains, &chain.meta)?;
+            chains.push(Arc::clone(chain));
+            self.core.fetches.insert(fetch);
+        }
+        let name = || Error::node_config(N::meta().name(), "the node type is not registered");
+        self.core.fetches.get().ok_or_else(name)
+    }
+
+    #[inline]
+    pub(crate) fn scope(&self) -> u64 {
+        self.core.scope.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn prefix(&self) -> Arc<str> {
+        Arc::clone(&read(&self.core.prefix))
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.core.settings.clock
+    }
+
+    pub(crate) fn load_timeout(&self) -> Duration {
+        self.core.settings.load_timeout
+    }
+
+    pub(crate) fn storage_timeout(&self) -> Duration {
+        self.core.settings.storage_timeout
+    }
+
+    pub(crate) fn load_concurrency(&self) -> usize {
+        self.core.settings.load_concurrency
+    }
+}
+
+/// Two types with the same keys would take turns in evicting each other.
+fn refuse_same_key(chains: &[Arc<Chain>], meta: &Meta) -> Result<()> {
+    let same = |other: &Meta| {
+        let key = |meta: &Meta| (meta.pattern(), meta.version());
+        key(other) == key(meta) && other.path() != meta.path()
+    };
+    match chains.iter().find(|chain| same(&chain.meta)) {
+        None => Ok(()),
+        Some(other) => Err(Error::node_config(
+            meta.name(),
+            format!(
+                "`{}` and `{}` have the same key `{}`: give one of them another by `key = \"...\"`",
+                meta.path(),
+                other.meta.path(),
+                meta.pattern(),
+            ),
+        )),
+    }
+}
+
+impl Default for Cacheme {
+    /// A runtime without storages, with the builder's defaults.
+    fn default() -> Self {
+        Self::new(Settings::default(), TypeMap::new())
+    }
+}
+
+impl fmt::Debug for Cacheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cacheme")
+            .field("storages", &*lock(&self.core.storages))
+            .field("prefix", &self.prefix())
+            .field("settings", &self.core.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+//! Figures: what a node was asked for and what its tiers answered.
+//!
+//! Counting costs a hit one relaxed add on a cache line that threads seldom share ([`striped`]);
+//! everything else is worked out when somebody asks for a [`Stats`].
+
+mod counters;
+mod snapshot;
+mod striped;
+
+pub(crate) use self::counters::{NodeCounters, NodeEvent, TierCounters};
+pub use self::snapshot::{NodeStats, Stats, TierStats};
+
+use std::fmt;
+
+/// Why a tier had no value to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Miss {
+    /// Nothing was there.
+    Absent,
+    /// The entry was past its time to live.
+    Expired,
+    /// The bytes were cut or damaged, or the codec couldn't read them.
+    Corrupt,
+    /// The entry belongs to another key, or wasn't written by cacheme.
+    Foreign,
+    /// The entry was written by another codec.
+    Codec,
+    /// The value's type had another structure when the entry was written.
+    Schema,
+    /// The storage failed or took too long.
+    Unavailable,
+}
+
+impl Miss {
+    /// Every reason, in the order of declaration.
+    pub const ALL: [Self; 7] = [
+        Self::Absent,
+        Self::Expired,
+        Self::Corrupt,
+        Self::Foreign,
+        Self::Codec,
+        Self::Schema,
+        Self::Unavailable,
+    ];
+
+    /// The reason in one lower-case word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Expired => "expired",
+            Self::Corrupt => "corrupt",
+            Self::Foreign => "foreign",
+            Self::Codec => "codec",
+            Self::Schema => "schema",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,25 @@
+//! What stands for the cache in process when the feature `local` is off: a type without values.
+
+use std::time::Duration;
+
+use super::Found;
+use crate::node::Node;
+use crate::stats::Miss;
+
+/// Never exists.
+#[derive(Debug)]
+pub(crate) enum LocalCache {}
+
+impl LocalCache {
+    pub(crate) fn get<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<Found<V>, Miss> {
+        match *self {}
+    }
+
+    pub(crate) fn put<N: Node, V>(&self, _scope: u64, _node: N, _value: V, _ttl: Option<Duration>) {
+        match *self {}
+    }
+
+    pub(crate) fn remove<N: Node>(&self, _scope: u64, _node: &N) {
+        match *self {}
+    }
+}
