@@ -43,6 +43,7 @@ impl Deadline {
         Self(clock.now().saturating_add(nanoseconds(ttl)))
     }
 
+    #[inline]
     pub(crate) fn has_passed(self, clock: &Clock) -> bool {
         self != Self::NEVER && clock.now() >= self.0
     }

@@ -31,7 +31,7 @@ pub(crate) struct Link {
     storage: Ready,
     name: &'static str,
     ttl: Option<Duration>,
-    pub(crate) counters: TierCounters,
+    pub(crate) counters: Arc<TierCounters>,
 }
 
 impl Chain {
@@ -59,7 +59,7 @@ impl Chain {
             storage,
             name,
             ttl,
-            counters: TierCounters::new(),
+            counters: Arc::new(TierCounters::new()),
         };
         let tiers = meta.tiers().iter();
         let tiers = tiers
@@ -76,7 +76,7 @@ impl Chain {
     }
 
     /// The local caches that come before the first remote tier, with their counters.
-    pub(crate) fn leading(&self) -> impl Iterator<Item = (&LocalCache, &Link)> {
+    pub(crate) fn leading(&self) -> impl Iterator<Item = (&Arc<LocalCache>, &Link)> {
         let links = self.tiers[..self.leading].iter();
         links.filter_map(|link| Some((link.local()?, link)))
     }
@@ -86,7 +86,7 @@ impl Chain {
         self.tiers.iter().enumerate().skip(self.leading)
     }
 
-    pub(crate) fn locals(&self) -> impl Iterator<Item = &LocalCache> {
+    pub(crate) fn locals(&self) -> impl Iterator<Item = &Arc<LocalCache>> {
         self.tiers.iter().filter_map(Link::local)
     }
 
@@ -106,7 +106,7 @@ impl Chain {
 }
 
 impl Link {
-    pub(crate) fn local(&self) -> Option<&LocalCache> {
+    pub(crate) fn local(&self) -> Option<&Arc<LocalCache>> {
         match &self.storage {
             Ready::Local(cache) => Some(cache),
             Ready::Remote(_) => None,

@@ -54,8 +54,9 @@ pub async fn register_storage(name: impl Into<String>, storage: impl IntoStorage
 /// # Cancel safety
 ///
 /// As there.
-pub async fn get<N: Load>(node: N) -> Result<N::Value> {
-    global().get(node).await
+#[inline]
+pub fn get<N: Load>(node: N) -> impl Future<Output = Result<N::Value>> + Send {
+    global().get(node)
 }
 
 /// [`Cacheme::get_with`] on the [global](global) runtime.

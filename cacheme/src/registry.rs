@@ -17,10 +17,10 @@ pub(crate) struct TypeMap {
 #[derive(Default)]
 struct Link(OnceLock<Box<Entry>>);
 
-struct Entry {
+struct Entry<T: ?Sized = dyn Any + Send + Sync> {
     id: TypeId,
-    value: Box<dyn Any + Send + Sync>,
     next: Link,
+    value: T,
 }
 
 impl TypeMap {
@@ -33,16 +33,17 @@ impl TypeMap {
         }
     }
 
+    #[inline]
     #[expect(
         clippy::cast_possible_truncation,
         reason = "less than the number of buckets"
     )]
     fn bucket(&self, id: TypeId) -> &Link {
-        let hash = BuildHasherDefault::<AsIs>::default().hash_one(id);
-        &self.buckets[(hash % Self::BUCKETS as u64) as usize]
+        &self.buckets[(hash(id) % Self::BUCKETS as u64) as usize]
     }
 
     /// The value of type `T`, if there is one.
+    #[inline]
     pub(crate) fn get<T: Any>(&self) -> Option<&T> {
         let id = TypeId::of::<T>();
         let mut link = self.bucket(id);
@@ -59,10 +60,10 @@ impl TypeMap {
     pub(crate) fn insert<T: Any + Send + Sync>(&self, value: T) -> bool {
         let id = TypeId::of::<T>();
         let mut link = self.bucket(id);
-        let mut entry = Box::new(Entry {
+        let mut entry: Box<Entry> = Box::new(Entry {
             id,
-            value: Box::new(value),
             next: Link::default(),
+            value,
         });
         while let Err(back) = link.0.set(entry) {
             entry = back;
@@ -83,11 +84,17 @@ impl fmt::Debug for TypeMap {
     }
 }
 
-/// A `TypeId` is a hash already.
+/// The bits of a `TypeId`, which is a hash already.
+#[inline]
+pub(crate) fn hash(id: TypeId) -> u64 {
+    BuildHasherDefault::<AsIs>::default().hash_one(id)
+}
+
 #[derive(Default)]
 struct AsIs(u64);
 
 impl Hasher for AsIs {
+    #[inline]
     fn finish(&self) -> u64 {
         self.0
     }
@@ -98,6 +105,7 @@ impl Hasher for AsIs {
         }
     }
 
+    #[inline]
     fn write_u64(&mut self, value: u64) {
         self.0 = self.0.rotate_left(8) ^ value;
     }

@@ -179,10 +179,33 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
+        self.lookup_key_value(key, |_key, value| read(value))
+    }
+
+    /// Runs a closure on the entry of a key, with the key as it was inserted, and says why there
+    /// is none.
+    ///
+    /// For keys that carry more than what makes them equal; otherwise as [`lookup`](Self::lookup).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::{Cache, Lookup};
+    ///
+    /// let cache = Cache::new(100);
+    /// cache.insert("one".to_owned(), 1);
+    /// let entry = cache.lookup_key_value("one", |key, value| format!("{key} is {value}"));
+    /// assert_eq!(entry, Lookup::Hit("one is 1".to_owned()));
+    /// ```
+    #[inline]
+    pub fn lookup_key_value<Q, R>(&self, key: &Q, read: impl FnOnce(&K, &V) -> R) -> Lookup<R>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
         let hash = self.hasher.hash_one(key);
         let mut shard = self.partition.lock(hash);
         let expired = match shard.access(hash, key, &self.clock) {
-            Access::Hit(value) => return Lookup::Hit(read(value)),
+            Access::Hit(entry) => return Lookup::Hit(read(&entry.key, &entry.value)),
             Access::Absent => return Lookup::Absent,
             Access::Expired(entry) => entry,
         };

@@ -29,7 +29,7 @@ pub(crate) struct Shard<K, V> {
 
 /// What [`Shard::access`] found.
 pub(crate) enum Access<'a, K, V> {
-    Hit(&'a V),
+    Hit(&'a Entry<K, V>),
     /// The entry was too old and is removed.
     Expired(Option<Entry<K, V>>),
     Absent,
@@ -89,6 +89,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Uses the entry of a key, as a request for it does.
+    #[inline]
     pub(crate) fn access<Q>(&mut self, hash: u64, key: &Q, clock: &Clock) -> Access<'_, K, V>
     where
         Q: Equivalent<K> + ?Sized,
@@ -103,7 +104,7 @@ impl<K, V> Shard<K, V> {
         }
         self.order.hit(&mut self.slab.nodes, slot);
         match self.slab.get(slot) {
-            Some(entry) => Access::Hit(&entry.value),
+            Some(entry) => Access::Hit(entry),
             None => Access::Absent,
         }
     }
@@ -169,6 +170,7 @@ impl<K, V> Shard<K, V> {
         }
     }
 
+    #[inline]
     fn find<Q>(&self, hash: u64, key: &Q) -> Option<u32>
     where
         Q: Equivalent<K> + ?Sized,

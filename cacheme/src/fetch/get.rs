@@ -1,5 +1,9 @@
 //! One value.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
 use super::{Boarding, Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
@@ -7,6 +11,9 @@ use crate::load::{Load, LoadContext, LoadResult, Loaded};
 use crate::node::{Id, Node};
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
+
+/// The rest of a `get` that wasn't a hit.
+type Miss<'a, V> = Pin<Box<dyn Future<Output = Result<V>> + Send + 'a>>;
 
 impl Cacheme {
     /// The value of `node`: from the nearest tier that has it, or loaded.
@@ -27,13 +34,26 @@ impl Cacheme {
     /// # Cancel safety
     ///
     /// Cancel safe. The flight goes on for the other callers and for the tiers.
-    pub async fn get<N: Load>(&self, node: N) -> Result<N::Value> {
-        let fetch = self.fetch::<N>()?;
-        match fetch.hit(self.scope(), &node) {
-            Some(value) => Ok(value),
-            // Boxed, so that the future of a hit stays small.
-            None => Box::pin(fetch.miss(self, node, load_one::<N>)).await,
-        }
+    #[inline]
+    pub fn get<N: Load>(&self, node: N) -> impl Future<Output = Result<N::Value>> + Send {
+        // By hand, since the state machine of an `async fn` would cost a hit as much again as
+        // counting it. What a miss needs is boxed, so that the future of a hit stays small.
+        let mut node = Some(node);
+        let mut miss: Option<Miss<'_, N::Value>> = None;
+        poll_fn(move |cx| {
+            if let Some(node) = node.take() {
+                let fetch = self.fetch::<N>()?;
+                if let Some(value) = fetch.hit(self.scope(), &node) {
+                    return Poll::Ready(Ok(value));
+                }
+                miss = Some(Box::pin(fetch.miss(self, node, load_one::<N>)));
+            }
+            match &mut miss {
+                Some(miss) => miss.as_mut().poll(cx),
+                // Polled again after a hit, which no caller does.
+                None => Poll::Pending,
+            }
+        })
     }
 
     /// As [`get`](Self::get), with `load` as the loader: for nodes without [`Load`], or to load

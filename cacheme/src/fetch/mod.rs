@@ -23,15 +23,24 @@ use crate::flight::{Flight, Flights, Waiting};
 use crate::load::{LoadContext, LoadResult, Loaded};
 use crate::node::{Id, Node};
 use crate::runtime::Cacheme;
-use crate::storage::Ready;
+use crate::stats::TierCounters;
+use crate::storage::{LocalCache, Ready};
 
 /// A node type as a runtime knows it.
 #[derive(Debug)]
 pub(crate) struct Fetch<N> {
+    /// The first tier, if it is local. Out of the chain, so that a hit follows fewer pointers.
+    nearest: Option<Nearest>,
     chain: Arc<Chain>,
     flights: Arc<Flights<N>>,
     /// The node's type of value, which its first load settles.
     value: OnceLock<ValueType>,
+}
+
+#[derive(Debug)]
+struct Nearest {
+    cache: Arc<LocalCache>,
+    counters: Arc<TierCounters>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +67,14 @@ enum Boarding<N: Node, V> {
 
 impl<N: Node> Fetch<N> {
     pub(crate) fn new(registered: &BTreeMap<Arc<str>, Ready>) -> Result<Self> {
+        let chain = Arc::new(Chain::resolve::<N>(registered)?);
+        let nearest = chain.leading().next().map(|(cache, link)| Nearest {
+            cache: Arc::clone(cache),
+            counters: Arc::clone(&link.counters),
+        });
         Ok(Self {
-            chain: Arc::new(Chain::resolve::<N>(registered)?),
+            nearest,
+            chain,
             flights: Flights::new(),
             value: OnceLock::new(),
         })
@@ -72,14 +87,28 @@ impl<N: Node> Fetch<N> {
     /// The value in the nearest leading local tier that has one, counted.
     #[inline]
     fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
-        for (nearer, (cache, link)) in self.chain.leading().enumerate() {
+        let nearest = self.nearest.as_ref()?;
+        match nearest.cache.get(scope, node) {
+            Ok(value) => {
+                nearest.counters.hit();
+                Some(value)
+            }
+            Err(reason) => {
+                nearest.counters.miss(reason);
+                self.hit_behind(scope, node)
+            }
+        }
+    }
+
+    /// The value in a leading local tier behind the nearest one.
+    #[cold]
+    fn hit_behind<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
+        for (cache, link) in self.chain.leading().skip(1) {
             match cache.get(scope, node) {
-                Ok(found) => {
+                Ok(value) => {
                     link.counters.hit();
-                    if nearer > 0 {
-                        self.refill::<V>(scope, node);
-                    }
-                    return Some(found.value);
+                    self.refill::<V>(scope, node);
+                    return Some(value);
                 }
                 Err(reason) => link.counters.miss(reason),
             }
@@ -89,12 +118,11 @@ impl<N: Node> Fetch<N> {
 
     /// Copies the nearest value of the leading local tiers into those before it. The value is
     /// read again under the table's lock, since it may just have been invalidated.
-    #[cold]
     fn refill<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) {
         let _table = self.flights.lock();
         let mut missed = Vec::new();
         for (cache, link) in self.chain.leading() {
-            let Ok(found) = cache.get::<N, V>(scope, node) else {
+            let Ok(found) = cache.find::<N, V>(scope, node) else {
                 missed.push((cache, link));
                 continue;
             };
@@ -146,8 +174,8 @@ impl<N: Node> Fetch<N> {
         }
         // A flight may have landed since the tiers were asked.
         let mut leading = self.chain.leading();
-        if let Some(found) = leading.find_map(|(cache, _)| cache.get(scope, &id.0).ok()) {
-            return Boarding::There(found.value);
+        if let Some(value) = leading.find_map(|(cache, _)| cache.get(scope, &id.0).ok()) {
+            return Boarding::There(value);
         }
         let (flight, waiting) = self.flights.start(&mut table, &id.0);
         Boarding::Leads(flight, waiting)

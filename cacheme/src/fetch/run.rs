@@ -52,8 +52,9 @@ impl<N: Node> Run<N> {
         let requests = flights.len();
         let mut open = self.legs(flights);
         let mut read = Vec::new();
+        let mut down = Vec::new();
         if reads == Reads::Tiers {
-            (read, open) = self.read(open).await;
+            (read, open) = self.read(open, &mut down).await;
             self.chain
                 .counters
                 .add(NodeEvent::Missed, requests - read.len());
@@ -68,8 +69,11 @@ impl<N: Node> Run<N> {
         }
         let all: Vec<_> = read.iter().chain(&loaded).collect();
         for (place, link) in self.chain.tiers.iter().enumerate() {
-            if let Some(remote) = link.remote() {
-                self.keep_remote(place, link, remote, &all).await;
+            match link.remote() {
+                // It has just cost its deadline, and would once more.
+                Some(_) if down.contains(&place) => link.counters.failed(all.len()),
+                Some(remote) => self.keep_remote(place, link, remote, &all).await,
+                None => {}
             }
         }
         for arrived in &loaded {
@@ -94,10 +98,12 @@ impl<N: Node> Run<N> {
         flights.into_iter().filter_map(leg).collect()
     }
 
-    /// Asks the tiers behind the leading local ones, in order, for what is still open.
+    /// Asks the tiers behind the leading local ones, in order, for what is still open. The places
+    /// of those that don't answer go into `down`.
     async fn read<V: Cacheable<N::Codec>>(
         &self,
         mut open: Vec<Leg<N, V>>,
+        down: &mut Vec<usize>,
     ) -> (Vec<Arrived<N, V>>, Vec<Leg<N, V>>) {
         let mut arrived = Vec::new();
         for (lacking, link) in self.chain.behind() {
@@ -105,6 +111,9 @@ impl<N: Node> Run<N> {
                 break;
             }
             let answers = self.ask(link, &open).await;
+            if matches!(answers.first(), Some(Err(Miss::Unavailable))) {
+                down.push(lacking);
+            }
             let asked = std::mem::take(&mut open);
             for (leg, answer) in asked.into_iter().zip(answers) {
                 match answer {
@@ -134,7 +143,7 @@ impl<N: Node> Run<N> {
     ) -> Vec<Result<Found<V>, Miss>> {
         if let Some(cache) = link.local() {
             let scope = self.runtime.scope();
-            let get = |leg: &Leg<N, V>| cache.get(scope, &leg.flight.id().0);
+            let get = |leg: &Leg<N, V>| cache.find(scope, &leg.flight.id().0);
             return legs.iter().map(get).collect();
         }
         let Some(remote) = link.remote() else {

@@ -91,6 +91,7 @@ impl TierCounters {
         Self(Striped::new())
     }
 
+    #[inline]
     pub(crate) fn hit(&self) {
         self.0.add(Self::HITS, 1);
     }

@@ -23,6 +23,7 @@ thread_local! {
 }
 
 /// The number that this thread was dealt.
+#[inline]
 fn dealt() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     DEALT.with(|dealt| {
@@ -47,6 +48,7 @@ impl<const N: usize> Striped<N> {
         }
     }
 
+    #[inline]
     pub(super) fn add(&self, counter: usize, by: u64) {
         // A power of two, so that the stripe is found without a division.
         let stripe = &self.stripes[dealt() & (self.stripes.len() - 1)];

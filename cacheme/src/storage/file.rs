@@ -8,7 +8,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,7 +28,8 @@ const NEVER: u64 = u64::MAX;
 ///
 /// One process at a time can have the file open. A batch is one transaction; a write is answered
 /// when it is on the disk. Expired entries are not returned; their space is used again when they
-/// are overwritten or removed. Cloning shares the file, which closes when the last clone is gone.
+/// are overwritten or removed. Cloning shares the file, which closes when the last clone is dropped
+/// and no read is under way.
 ///
 /// ```
 /// use cacheme::{Entry, FileStorage, Key, Storage};
@@ -46,10 +47,16 @@ const NEVER: u64 = u64::MAX;
 /// ```
 #[derive(Clone)]
 pub struct FileStorage {
-    path: Arc<Path>,
-    database: Arc<Database>,
+    file: Arc<File>,
     clock: Arc<dyn Clock>,
-    writer: mpsc::Sender<Write>,
+}
+
+/// An open file and its writer. Dropping it waits for the commit that is under way.
+struct File {
+    path: PathBuf,
+    database: Arc<Database>,
+    queue: Option<mpsc::Sender<Write>>,
+    writer: Option<JoinHandle<()>>,
 }
 
 /// How to open a file; made by [`FileStorage::builder`].
@@ -93,7 +100,8 @@ impl FileStorage {
 
     async fn write(&self, change: Change) -> Result<(), BoxError> {
         let (done, outcome) = oneshot::channel();
-        self.writer.send(Write { change, done }).await?;
+        let queue = self.file.queue.as_ref().ok_or("the file is closed")?;
+        queue.send(Write { change, done }).await?;
         outcome.await?
     }
 }
@@ -118,17 +126,32 @@ impl FileStorageBuilder {
         let database = Database::create(&self.path)
             .map_err(|error| format!("{shown}: {}", lower_first(&error.to_string())))?;
         let database = Arc::new(database);
-        let (writer, queue) = mpsc::channel(FileStorage::QUEUE);
-        thread::Builder::new().name("cacheme-file".into()).spawn({
+        let (queue, waiting) = mpsc::channel(FileStorage::QUEUE);
+        let writer = thread::Builder::new().name("cacheme-file".into()).spawn({
             let database = Arc::clone(&database);
-            move || commit_all(&database, queue)
+            move || commit_all(&database, waiting)
         })?;
-        Ok(FileStorage {
-            path: self.path.into(),
+        let file = File {
+            path: self.path,
             database,
+            queue: Some(queue),
+            writer: Some(writer),
+        };
+        Ok(FileStorage {
+            file: Arc::new(file),
             clock: self.clock,
-            writer,
         })
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // Without senders the writer ends, and lets go of the file.
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            // It doesn't panic; if it did, there is nothing left to do.
+            let _ = writer.join();
+        }
     }
 }
 
@@ -199,7 +222,7 @@ fn read(database: &Database, keys: &[Key], now: u64) -> Result<Vec<Option<Bytes>
 impl Storage for FileStorage {
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
         Box::pin(async move {
-            let (database, keys) = (Arc::clone(&self.database), keys.to_vec());
+            let (database, keys) = (Arc::clone(&self.file.database), keys.to_vec());
             let now = millis(self.clock.unix());
             let read = tokio::task::spawn_blocking(move || read(&database, &keys, now));
             Ok(read.await??)
@@ -233,7 +256,7 @@ fn millis(time: Duration) -> u64 {
 impl fmt::Debug for FileStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStorage")
-            .field("path", &self.path)
+            .field("path", &self.file.path)
             .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use cacheme_tinylfu::{Cache, Equivalent, Lookup, Policy};
 use super::Found;
 use crate::clock::Clock;
 use crate::node::Node;
+use crate::registry;
 use crate::stats::Miss;
 
 /// A storage in process, to be registered: how many entries it keeps and which it evicts.
@@ -90,37 +92,52 @@ impl LocalStorage {
 
 /// The entries of a local storage.
 pub(crate) struct LocalCache {
-    entries: Cache<Kept, Value>,
+    entries: Cache<Kept, ()>,
     clock: Arc<dyn Clock>,
-}
-
-struct Value {
-    value: Box<dyn Any + Send + Sync>,
-    /// By the monotonic clock. The cache knows it as well; it is kept here for refills.
-    expires: Option<Duration>,
 }
 
 impl LocalCache {
     /// The value of `node` among the entries of `scope`.
     ///
-    /// Takes one lock of the cache and allocates nothing beyond what cloning the value does.
-    pub(crate) fn get<N: Node, V: Clone + 'static>(
+    /// Takes one lock of the cache, allocates nothing beyond what cloning the value does, and reads
+    /// the clock only for an entry that expires.
+    #[inline]
+    pub(crate) fn get<N: Node, V: Clone + Send + Sync + 'static>(
+        &self,
+        scope: u64,
+        node: &N,
+    ) -> Result<V, Miss> {
+        self.read(scope, node, |held: &Held<N, V>| held.value.clone())
+    }
+
+    /// As [`get`](Self::get), with the life left to the value.
+    pub(crate) fn find<N: Node, V: Clone + Send + Sync + 'static>(
         &self,
         scope: u64,
         node: &N,
     ) -> Result<Found<V>, Miss> {
-        let found = self.entries.lookup(&Sought { scope, node }, |kept| {
-            let value = kept.value.downcast_ref::<V>()?.clone();
-            Some((value, kept.expires))
-        });
+        let read = |held: &Held<N, V>| (held.value.clone(), held.expires);
+        let (value, expires) = self.read(scope, node, read)?;
+        let left = expires.map(|at| at.saturating_sub(self.clock.monotonic()));
+        Ok(Found { value, left })
+    }
+
+    #[inline]
+    fn read<N: Node, V: Send + Sync + 'static, R>(
+        &self,
+        scope: u64,
+        node: &N,
+        read: impl FnOnce(&Held<N, V>) -> R,
+    ) -> Result<R, Miss> {
+        let value = PhantomData;
+        let sought: Sought<'_, N, V> = Sought { scope, node, value };
+        let found = self
+            .entries
+            .lookup_key_value(&sought, |kept, ()| kept.as_held().map(read));
         match found {
-            Lookup::Hit(Some((value, expires))) => {
-                let left = expires.map(|at| at.saturating_sub(self.clock.monotonic()));
-                Ok(Found { value, left })
-            }
-            Lookup::Hit(None) => Err(Miss::Schema),
+            Lookup::Hit(Some(read)) => Ok(read),
             Lookup::Expired => Err(Miss::Expired),
-            Lookup::Absent => Err(Miss::Absent),
+            Lookup::Hit(None) | Lookup::Absent => Err(Miss::Absent),
         }
     }
 
@@ -131,82 +148,119 @@ impl LocalCache {
         value: V,
         ttl: Option<Duration>,
     ) {
-        let node = Kept(Box::new(Scoped { scope, node }));
-        let value = Box::new(value);
+        let expires = ttl.map(|ttl| self.clock.monotonic().saturating_add(ttl));
+        let kept = Kept(Box::new(Held {
+            scope,
+            node,
+            value,
+            expires,
+        }));
         match ttl {
-            None => {
-                let expires = None;
-                self.entries.insert(node, Value { value, expires });
-            }
-            Some(ttl) => {
-                let expires = Some(self.clock.monotonic().saturating_add(ttl));
-                let value = Value { value, expires };
-                self.entries.insert_with_ttl(node, value, ttl);
-            }
-        }
+            None => self.entries.insert(kept, ()),
+            Some(ttl) => self.entries.insert_with_ttl(kept, (), ttl),
+        };
     }
 
     pub(crate) fn remove<N: Node>(&self, scope: u64, node: &N) {
-        self.entries.remove(&Sought { scope, node });
+        self.entries.remove(&Identity { scope, node });
     }
 }
 
-/// A node as a key of the cache.
-struct Kept(Box<dyn AnyNode>);
-
-struct Scoped<N> {
+/// An entry, in one box that is the cache's key: what makes it equal, and the rest.
+struct Held<N, V> {
     scope: u64,
     node: N,
+    value: V,
+    /// By the monotonic clock. The cache knows it as well; it is kept here for refills.
+    expires: Option<Duration>,
 }
 
-/// A node that is looked up; equivalent to the [`Kept`] one of the same type, scope and identity.
-struct Sought<'a, N> {
+/// A [`Held`] of any types.
+struct Kept(Box<dyn AnyHeld>);
+
+trait AnyHeld: Any + Send + Sync {
+    fn hash_any(&self, state: &mut dyn Hasher);
+
+    /// The scope, and the node as its type.
+    fn identity(&self) -> (u64, &dyn Any);
+
+    fn same_as(&self, other: &dyn AnyHeld) -> bool;
+}
+
+/// What makes entries equal: the scope, the node's type and its own identity.
+struct Identity<'a, N> {
     scope: u64,
     node: &'a N,
 }
 
-/// A [`Scoped`] node of any type.
-trait AnyNode: Any + Send + Sync {
-    fn hash_any(&self, state: &mut dyn Hasher);
-    fn same_as(&self, other: &dyn AnyNode) -> bool;
+/// The identity of an entry whose value has the type `V`. Within a runtime a node has one type of
+/// value, so this finds what [`Identity`] finds, with one look at the entry's type.
+struct Sought<'a, N, V> {
+    scope: u64,
+    node: &'a N,
+    value: PhantomData<fn() -> V>,
 }
 
-impl<N: Node> AnyNode for Scoped<N> {
+impl Kept {
+    #[inline]
+    fn as_held<N: Node, V: Send + Sync + 'static>(&self) -> Option<&Held<N, V>> {
+        let held: &dyn Any = &*self.0;
+        held.downcast_ref()
+    }
+}
+
+impl<N: Node, V: Send + Sync + 'static> AnyHeld for Held<N, V> {
     fn hash_any(&self, mut state: &mut dyn Hasher) {
-        let Self { scope, node } = self;
-        Sought {
-            scope: *scope,
-            node,
-        }
-        .hash(&mut state);
-    }
-
-    fn same_as(&self, other: &dyn AnyNode) -> bool {
         let (scope, node) = (self.scope, &self.node);
-        Sought { scope, node }.is(other)
+        Identity { scope, node }.hash(&mut state);
+    }
+
+    fn identity(&self) -> (u64, &dyn Any) {
+        (self.scope, &self.node)
+    }
+
+    fn same_as(&self, other: &dyn AnyHeld) -> bool {
+        let (scope, node) = (self.scope, &self.node);
+        Identity { scope, node }.is(other)
     }
 }
 
-impl<N: Node> Sought<'_, N> {
-    fn is(&self, other: &dyn AnyNode) -> bool {
-        let other: &dyn Any = other;
-        other
-            .downcast_ref::<Scoped<N>>()
-            .is_some_and(|other| self.scope == other.scope && self.node.same(&other.node))
+impl<N: Node> Identity<'_, N> {
+    fn is(&self, other: &dyn AnyHeld) -> bool {
+        let (scope, node) = other.identity();
+        let same = |node| self.node.same(node);
+        scope == self.scope && node.downcast_ref().is_some_and(same)
     }
 }
 
-impl<N: Node> Hash for Sought<'_, N> {
+impl<N: Node> Hash for Identity<'_, N> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        TypeId::of::<N>().hash(state);
-        state.write_u64(self.scope);
+        // One word for both: a `TypeId` is spread over all of its bits.
+        state.write_u64(registry::hash(TypeId::of::<N>()) ^ self.scope);
         self.node.hash_into(state);
     }
 }
 
-impl<N: Node> Equivalent<Kept> for Sought<'_, N> {
+impl<N: Node> Equivalent<Kept> for Identity<'_, N> {
     fn equivalent(&self, kept: &Kept) -> bool {
         self.is(&*kept.0)
+    }
+}
+
+impl<N: Node, V> Hash for Sought<'_, N, V> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let (scope, node) = (self.scope, self.node);
+        Identity { scope, node }.hash(state);
+    }
+}
+
+impl<N: Node, V: Send + Sync + 'static> Equivalent<Kept> for Sought<'_, N, V> {
+    #[inline]
+    fn equivalent(&self, kept: &Kept) -> bool {
+        let held = kept.as_held::<N, V>();
+        held.is_some_and(|held| held.scope == self.scope && held.node.same(self.node))
     }
 }
 

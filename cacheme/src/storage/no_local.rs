@@ -11,7 +11,11 @@ use crate::stats::Miss;
 pub(crate) enum LocalCache {}
 
 impl LocalCache {
-    pub(crate) fn get<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<Found<V>, Miss> {
+    pub(crate) fn get<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<V, Miss> {
+        match *self {}
+    }
+
+    pub(crate) fn find<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<Found<V>, Miss> {
         match *self {}
     }
 

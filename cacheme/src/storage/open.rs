@@ -131,8 +131,8 @@ impl Opening<'_> {
     }
 
     #[cfg_attr(
-        not(feature = "redis"),
-        expect(clippy::unused_async, reason = "drivers that connect await")
+        not(any(feature = "file", feature = "redis")),
+        expect(clippy::unused_async, reason = "drivers await")
     )]
     async fn url(self, url: &str) -> Result<Ready> {
         let scheme = url.split(':').next().unwrap_or_default();
@@ -146,7 +146,10 @@ impl Opening<'_> {
             "file" => {
                 let path = file_path(url).map_err(|problem| self.refuse(problem))?;
                 let builder = super::FileStorage::builder(path).clock(Arc::clone(self.clock));
-                let storage = builder.open().map_err(|source| self.failed(source))?;
+                // It may take a while to open a file that a crash left behind.
+                let opened = tokio::task::spawn_blocking(|| builder.open()).await;
+                let opened = opened.unwrap_or_else(|error| Err(error.into()));
+                let storage = opened.map_err(|source| self.failed(source))?;
                 Ok(Ready::Remote(Arc::new(storage)))
             }
             #[cfg(feature = "redis")]

@@ -5,15 +5,21 @@
 //! a deadline. Nothing is sent twice.
 
 use std::fmt;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fred::clients::{Client, Pipeline, WithOptions};
+use fred::error::{Error as FredError, ErrorKind};
 use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::config::{
     Config, ConnectionConfig, Options, PerformanceConfig, ReconnectPolicy, UnresponsiveConfig,
 };
-use fred::types::{Builder, Expiration};
+use fred::types::{Builder, ConnectHandle, Expiration};
+use tokio::task::AbortHandle;
 
 use super::{Entry, Storage, StorageFuture};
 use crate::error::BoxError;
@@ -42,6 +48,21 @@ pub struct RedisStorage {
     client: Client,
     /// The client for commands: they fail at once while there is no connection.
     commands: WithOptions<Client>,
+    link: Arc<Link>,
+}
+
+/// The connection, as clones share it.
+struct Link {
+    /// fred's task, which would keep the connection, or the attempts to connect, up for ever.
+    task: AbortHandle,
+    /// Commands in a row that weren't answered in time.
+    unanswered: AtomicU32,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// How to connect to Redis; made by [`RedisStorage::builder`].
@@ -54,6 +75,10 @@ pub struct RedisStorageBuilder {
 }
 
 impl RedisStorage {
+    /// So many commands in a row without an answer, and the connection is given up. fred itself
+    /// gives up only a connection on which nothing was sent for some time.
+    const SILENCE: u32 = 4;
+
     /// Connects to `redis://[[user]:password@]host[:port][/database]` with the builder's defaults.
     ///
     /// # Errors
@@ -75,6 +100,25 @@ impl RedisStorage {
             connect_timeout: Duration::from_secs(5),
             lazy: false,
         }
+    }
+
+    /// Notices whether the server answers `command` at all.
+    async fn noticed<T>(
+        &self,
+        command: impl Future<Output = Result<T, FredError>>,
+    ) -> Result<T, BoxError> {
+        let outcome = command.await;
+        let unanswered = &self.link.unanswered;
+        match &outcome {
+            Err(error) if *error.kind() == ErrorKind::Timeout => {
+                if unanswered.fetch_add(1, Ordering::Relaxed) + 1 == Self::SILENCE {
+                    let client = self.client.clone();
+                    tokio::spawn(async move { client.force_reconnection().await });
+                }
+            }
+            _ => unanswered.store(0, Ordering::Relaxed),
+        }
+        Ok(outcome?)
     }
 }
 
@@ -117,10 +161,11 @@ impl RedisStorageBuilder {
     ///
     /// Dropping the future gives the connection up.
     pub async fn connect(self) -> Result<RedisStorage, BoxError> {
-        let mut config = Config::from_url(&self.url)?;
-        if config.server.is_clustered() || config.server.is_sentinel() {
-            return Err("clusters and sentinels aren't supported yet".into());
+        // fred takes any scheme, and without its TLS features speaks in the clear with `rediss:`.
+        if !self.url.starts_with("redis://") {
+            return Err("not the URL of a standalone server: one begins with `redis://`".into());
         }
+        let mut config = Config::from_url(&self.url)?;
         config.fail_fast = !self.lazy;
         let client = Builder::from_config(config)
             .set_policy(ReconnectPolicy::new_exponential(0, 50, 1000, 2))
@@ -134,22 +179,40 @@ impl RedisStorageBuilder {
                 connection.max_command_buffer_len = Self::QUEUE;
                 connection.tcp.nodelay = Some(true);
                 connection.unresponsive = UnresponsiveConfig {
-                    max_timeout: Some(self.deadline * 4),
-                    interval: self.deadline,
+                    max_timeout: Some(self.deadline),
+                    interval: self.deadline / 2,
                 };
             })
             .build()?;
-        if self.lazy {
-            drop(client.connect());
-        } else {
-            tokio::time::timeout(self.connect_timeout, client.init()).await??;
+        let task = client.connect();
+        let link = Link {
+            task: task.abort_handle(),
+            unanswered: AtomicU32::new(0),
+        };
+        if !self.lazy {
+            tokio::time::timeout(self.connect_timeout, connected(&client, task)).await??;
         }
         let commands = client.with_options(&Options {
             fail_fast: true,
             ..Options::default()
         });
-        Ok(RedisStorage { client, commands })
+        Ok(RedisStorage {
+            client,
+            commands,
+            link: Arc::new(link),
+        })
     }
+}
+
+/// Waits until fred's task has connected, or ended.
+async fn connected(client: &Client, mut task: ConnectHandle) -> Result<(), FredError> {
+    let mut waiting = pin!(client.wait_for_connect());
+    std::future::poll_fn(|cx| match waiting.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(outcome),
+        // It may have failed before anybody waited.
+        Poll::Pending => Pin::new(&mut task).poll(cx).map(|ended| ended?),
+    })
+    .await
 }
 
 impl Storage for RedisStorage {
@@ -158,7 +221,7 @@ impl Storage for RedisStorage {
             if keys.is_empty() {
                 return Ok(Vec::new());
             }
-            Ok(self.commands.mget(names(keys)).await?)
+            self.noticed(self.commands.mget(names(keys))).await
         })
     }
 
@@ -173,10 +236,8 @@ impl Storage for RedisStorage {
                 let ttl = entry.ttl().map(expiration);
                 let () = pipeline.set(key, value, ttl, None, false).await?;
             }
-            for outcome in pipeline.try_all::<()>().await {
-                outcome?;
-            }
-            Ok(())
+            let written = async { pipeline.try_all::<()>().await.into_iter().collect() };
+            self.noticed(written).await
         })
     }
 
@@ -185,8 +246,7 @@ impl Storage for RedisStorage {
             if keys.is_empty() {
                 return Ok(());
             }
-            let () = self.commands.del(names(keys)).await?;
-            Ok(())
+            self.noticed(self.commands.del(names(keys))).await
         })
     }
 }
