@@ -1,0 +1,3 @@
+//! Runnable programs that use cacheme, each short enough to read at once: `quickstart` digests the
+//! files of a folder through a chain of memory and disk (`cargo run --release --example quickstart
+//! [FOLDER]`); `hit_cost` measures what a hit costs (`cargo run --release --example hit_cost`).

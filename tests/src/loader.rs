@@ -1,0 +1,130 @@
+//! A node whose loader does what the test says, and counts.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cacheme::{Load, LoadContext, LoadResult, Loaded};
+use tokio::sync::watch;
+
+/// The node `number`, in a chain of the storages `near` and `far`. Its value tells the loads apart.
+#[cacheme::node(caches(cache(storage = "near"), cache(storage = "far", ttl = "1h")))]
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    /// What tells the node from others.
+    pub number: u64,
+}
+
+/// The node `number`, in the storage `far` only.
+#[cacheme::node(storage = "far", ttl = "1h")]
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// What tells the node from others.
+    pub number: u64,
+}
+
+/// What loaders do and did; the state of the runtime. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Script {
+    calls: Arc<Mutex<Vec<Vec<u64>>>>,
+    source: Arc<AtomicUsize>,
+    acts: watch::Sender<Acts>,
+}
+
+/// What loaders do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acts {
+    /// Load.
+    Load,
+    /// Return an error.
+    Fail,
+    /// Panic.
+    Panic,
+    /// Wait for another act.
+    Wait,
+    /// Load, but fail for this number.
+    FailFor(u64),
+    /// Load, but leave this number out.
+    Omit(u64),
+}
+
+impl Script {
+    /// A script by which loaders do this.
+    pub fn new(acts: Acts) -> Self {
+        Self {
+            calls: Arc::default(),
+            source: Arc::default(),
+            acts: watch::Sender::new(acts),
+        }
+    }
+
+    /// Changes what loaders do, those that wait included.
+    pub fn set(&self, acts: Acts) {
+        self.acts.send_replace(acts);
+    }
+
+    /// The numbers that each call of a loader was for, as the calls began.
+    pub fn calls(&self) -> Vec<Vec<u64>> {
+        self.lock().clone()
+    }
+
+    /// Changes the source: values loaded from now on are `number + 1000 * version`.
+    pub fn set_source(&self, version: usize) {
+        self.source.store(version, Ordering::SeqCst);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u64>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn load_all(&self, numbers: Vec<u64>) -> LoadResult<Vec<(u64, LoadResult<u64>)>> {
+        let source = self.source.load(Ordering::SeqCst) as u64;
+        self.lock().push(numbers.clone());
+        let mut acts = self.acts.subscribe();
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        let acts = *acts.wait_for(|acts| *acts != Acts::Wait).await?;
+        match acts {
+            Acts::Fail => return Err("told to fail".into()),
+            Acts::Panic => panic!("told to panic"),
+            _ => {}
+        }
+        let load = |number| match acts {
+            Acts::Omit(omitted) if number == omitted => None,
+            Acts::FailFor(bad) if number == bad => Some((number, Err("told to fail".into()))),
+            _ => Some((number, Ok(number + 1000 * source))),
+        };
+        Ok(numbers.into_iter().filter_map(load).collect())
+    }
+
+    async fn load(&self, number: u64) -> LoadResult<u64> {
+        let mut loaded = self.load_all(vec![number]).await?;
+        loaded.pop().ok_or("left out")?.1
+    }
+}
+
+impl Load for Numbered {
+    type Value = u64;
+
+    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
+        cx.state::<Script>()?.load(self.number).await
+    }
+
+    async fn load_all(nodes: &[Self], cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
+        let numbers = nodes.iter().map(|node| node.number).collect();
+        let loaded = cx.state::<Script>()?.load_all(numbers).await?;
+        let named = loaded
+            .into_iter()
+            .map(|(number, value)| (Self { number }, value));
+        Ok(named.collect())
+    }
+}
+
+/// Loads one by one, by the default `load_all`.
+impl Load for Remote {
+    type Value = u64;
+
+    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
+        cx.state::<Script>()?.load(self.number).await
+    }
+}

@@ -1,0 +1,126 @@
+//! Promise 2, first half: nobody's cancellation ends a flight for the others.
+
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use cacheme_tests::loader::{Acts, Numbered};
+use tokio::task::JoinSet;
+
+use super::{Bench, promptly, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn promise_2_a_starter_that_is_aborted_leaves_the_rest_served() {
+    let bench = Bench::new(Acts::Wait).await;
+    let get = || {
+        let runtime = bench.runtime.clone();
+        async move { runtime.get(Numbered { number: 7 }).await }
+    };
+    let starter = tokio::spawn(get());
+    until(|| bench.script.calls().len() == 1).await;
+    let mut rest = JoinSet::new();
+    for _ in 0..999 {
+        rest.spawn(get());
+    }
+    until(|| bench.requests() == 1000).await;
+    starter.abort();
+    let aborted = promptly(starter).await.expect_err("it was aborted");
+    assert!(aborted.is_cancelled());
+    bench.script.set(Acts::Load);
+    for value in promptly(rest.join_all()).await {
+        assert_eq!(value.expect("a value"), 7);
+    }
+    assert_eq!(bench.script.calls().len(), 1);
+}
+
+/// Polls a future so many times, letting others run in between, then drops it.
+async fn poll_and_drop(future: impl Future, polls: usize) {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let ready = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        if ready.is_ready() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn promise_2_a_request_may_be_dropped_at_every_await() {
+    for polls in 0..40 {
+        let bench = Bench::new(Acts::Load).await;
+        let get = || bench.runtime.get(Numbered { number: 7 });
+        let batch = || {
+            bench
+                .runtime
+                .get_all((5..10).map(|number| Numbered { number }))
+        };
+        poll_and_drop(get(), polls).await;
+        poll_and_drop(batch(), polls).await;
+        poll_and_drop(bench.runtime.refresh(Numbered { number: 8 }), polls).await;
+        assert_eq!(promptly(get()).await.expect("a value"), 7);
+        assert_eq!(promptly(batch()).await.expect("values"), [5, 6, 7, 8, 9]);
+        let loads = bench.script.calls().concat();
+        let of = |number| loads.iter().filter(|loaded| **loaded == number).count();
+        assert_eq!(
+            (of(5), of(6), of(7), of(9)),
+            (1, 1, 1, 1),
+            "after {polls} polls"
+        );
+        // Once for the batch and once for the refresh.
+        assert!((1..=2).contains(&of(8)), "after {polls} polls");
+    }
+}
+
+#[tokio::test]
+async fn an_invalidation_may_be_dropped_at_every_await() {
+    for polls in 0..20 {
+        let bench = Bench::new(Acts::Load).await;
+        let get = || bench.runtime.get(Numbered { number: 7 });
+        promptly(get()).await.expect("a value");
+        bench.script.set_source(1);
+        poll_and_drop(bench.runtime.invalidate(Numbered { number: 7 }), polls).await;
+        promptly(bench.runtime.invalidate(Numbered { number: 7 }))
+            .await
+            .expect("removed");
+        assert_eq!(
+            promptly(get()).await.expect("a value"),
+            1007,
+            "after {polls} polls"
+        );
+        assert_eq!(
+            promptly(get()).await.expect("a value"),
+            1007,
+            "after {polls} polls"
+        );
+        assert_eq!(bench.script.calls().len(), 2, "after {polls} polls");
+    }
+}
+
+#[test]
+fn promise_2_a_flight_lost_with_its_tokio_runtime_is_begun_anew() {
+    let build = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    };
+    let (first, second) = (build(), build());
+    let bench = first.block_on(Bench::new(Acts::Wait));
+    let get = || {
+        let runtime = bench.runtime.clone();
+        async move { runtime.get(Numbered { number: 7 }).await }
+    };
+    first.spawn(get());
+    first.block_on(until(|| bench.script.calls().len() == 1));
+    let waiter = second.spawn(get());
+    second.block_on(until(|| bench.requests() == 2));
+    first.shutdown_background();
+    second.block_on(until(|| bench.script.calls().len() == 2));
+    bench.script.set(Acts::Load);
+    let value = second.block_on(promptly(waiter)).expect("no panic");
+    assert_eq!(value.expect("a value"), 7);
+}

@@ -1,0 +1,62 @@
+//! Requests: flights, batches, invalidations.
+
+mod batch;
+mod cancellation;
+mod chain;
+mod failure;
+mod invalidation;
+mod stampede;
+
+use std::time::Duration;
+
+use cacheme::{Cacheme, LocalStorage, NodeStats};
+use cacheme_tests::loader::{Acts, Script};
+use cacheme_tests::memory::MemoryStorage;
+use tokio::time::timeout;
+
+/// A runtime with the storages and the script of `loader`'s nodes.
+struct Bench {
+    runtime: Cacheme,
+    far: MemoryStorage,
+    script: Script,
+}
+
+impl Bench {
+    async fn new(acts: Acts) -> Self {
+        let (far, script) = (MemoryStorage::new(), Script::new(acts));
+        let runtime = Cacheme::builder()
+            .storage("near", LocalStorage::lru(100))
+            .storage("far", far.clone())
+            .state(script.clone())
+            .build()
+            .await
+            .expect("the set-up is right");
+        Self {
+            runtime,
+            far,
+            script,
+        }
+    }
+
+    /// How many requests there were, of all nodes.
+    fn requests(&self) -> u64 {
+        let stats = self.runtime.stats();
+        stats.nodes().iter().map(NodeStats::requests).sum()
+    }
+}
+
+/// Fails the test when the future hangs.
+async fn promptly<F: Future>(future: F) -> F::Output {
+    let ended = timeout(Duration::from_secs(20), future).await;
+    ended.expect("nobody hangs")
+}
+
+/// Lets other tasks run until the condition holds.
+async fn until(condition: impl Fn() -> bool) {
+    promptly(async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}

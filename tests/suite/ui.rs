@@ -1,0 +1,8 @@
+//! The macros' errors, and programs that have to compile.
+
+#[test]
+fn ui() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("ui/pass/*.rs");
+    cases.compile_fail("ui/*.rs");
+}

@@ -1,0 +1,4 @@
+#[cacheme::node(storage = "hot", codec = "json")]
+struct Id(u64);
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[cacheme::node(storage = "hot")]
+enum Never {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#[cacheme::node(storage = "hot", key = "page:{0}")]
+enum Page {
+    Home,
+    User(u64),
+}
+
+fn main() {}

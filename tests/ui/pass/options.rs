@@ -1,0 +1,57 @@
+#![deny(warnings, clippy::pedantic, missing_docs)]
+//! Every option, as a literal and as an expression.
+
+use std::any::TypeId;
+use std::time::Duration;
+
+use cacheme::{Node, Tier, codec};
+
+const HOT: &str = "hot";
+const TTL: Duration = Duration::from_secs(5);
+
+#[cacheme::node(
+    storage = HOT,
+    ttl = TTL * 2,
+    version = concat!("v", "1"),
+    key = "user:{0}",
+    codec = codec::Default,
+)]
+struct Expressions(u64);
+
+#[cacheme::node(caches(
+    cache(storage = "hot", ttl = "1h30m"),
+    cache(ttl = Duration::from_secs(u64::from(u32::MAX)), storage = { HOT }),
+    cache(storage = "cold"),
+))]
+struct Chain(u64);
+
+#[cacheme::node(storage = "hot", ttl = "1w1d1h1m1s1ms")]
+struct Long(u64);
+
+fn main() {
+    let meta = Expressions::meta();
+    assert_eq!(meta.version(), "v1");
+    assert_eq!(
+        meta.tiers(),
+        [Tier::new("hot").with_ttl(Duration::from_secs(10))]
+    );
+    assert_eq!(
+        TypeId::of::<<Expressions as Node>::Codec>(),
+        TypeId::of::<<Chain as Node>::Codec>(),
+    );
+
+    let meta = Chain::meta();
+    assert_eq!(meta.version(), "");
+    let tiers = [
+        Tier::new("hot").with_ttl(Duration::from_secs(5400)),
+        Tier::new("hot").with_ttl(Duration::from_secs(u64::from(u32::MAX))),
+        Tier::new("cold"),
+    ];
+    assert_eq!(meta.tiers(), tiers);
+
+    assert_eq!(
+        Long::meta().tiers()[0].ttl(),
+        Some(Duration::from_millis(694_861_001))
+    );
+    let _ = (Expressions(1), Chain(1), Long(1));
+}
