@@ -83,8 +83,9 @@ impl Builder {
         self
     }
 
-    /// Sets how long a call of a loader may take, 30 s by default. What takes longer is dropped,
-    /// and every waiter gets an error.
+    /// Sets how long a call of a loader may take, 30 s by default. What takes longer is
+    /// dropped, and every waiter gets an error. A call of a [`load_all`](crate::Load::load_all) that
+    /// the node overrides is one call; otherwise each load of a batch has this time.
     #[must_use]
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.settings.load_timeout = timeout;
@@ -107,7 +108,8 @@ impl Builder {
         self
     }
 
-    /// Sets the clock that entries expire by, the system's by default. Deadlines go by tokio's.
+    /// Sets the clock that entries expire by, the system's by default. Deadlines go by tokio's, and
+    /// a typed [`Storage`](crate::Storage) has a clock of its own.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.settings.clock = clock;

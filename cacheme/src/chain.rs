@@ -1,6 +1,6 @@
 //! A node's tiers as a runtime has them: its meta with the storages found by name.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::{BoxError, Error, Result};
+use crate::flight::catch_panic;
 use crate::key::Key;
 use crate::meta::Meta;
 use crate::node::Node;
@@ -17,7 +18,9 @@ use crate::storage::{Entry, LocalCache, Ready, Storage, StorageFuture};
 /// The tiers of a node, nearest first, and its figures.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    pub(crate) id: TypeId,
+    id: TypeId,
+    /// What the compiler calls the type.
+    type_name: &'static str,
     pub(crate) meta: Meta,
     pub(crate) tiers: Vec<Link>,
     /// How many tiers, the first ones, are local: they are asked without starting a flight.
@@ -68,11 +71,17 @@ impl Chain {
         let remote = tiers.iter().position(|link| link.local().is_none());
         Ok(Self {
             id: TypeId::of::<N>(),
+            type_name: type_name::<N>(),
             leading: remote.unwrap_or(tiers.len()),
             meta,
             tiers,
             counters: NodeCounters::new(),
         })
+    }
+
+    /// The struct or enum in the source, the same for all instances of a generic one.
+    pub(crate) fn item(&self) -> &'static str {
+        self.type_name.split('<').next().unwrap_or_default()
     }
 
     /// The local caches that come before the first remote tier, with their counters.
@@ -142,7 +151,7 @@ pub(crate) struct Remote<'a> {
 impl Remote<'_> {
     /// Reads the entries of `keys`, in their order.
     pub(crate) async fn read(self, keys: &[Key], deadline: Duration) -> Vec<Result<Bytes, Miss>> {
-        match within(deadline, self.storage.get_many(keys)).await {
+        match within(deadline, || self.storage.get_many(keys)).await {
             Ok(found) if found.len() == keys.len() => {
                 let found = found.into_iter();
                 found.map(|entry| entry.ok_or(Miss::Absent)).collect()
@@ -153,7 +162,7 @@ impl Remote<'_> {
 
     /// Writes entries, and counts whether it could.
     pub(crate) async fn write(self, entries: &[Entry], deadline: Duration) {
-        match within(deadline, self.storage.put_many(entries)).await {
+        match within(deadline, || self.storage.put_many(entries)).await {
             Ok(()) => self.link.counters.wrote(entries.len()),
             Err(_) => self.link.counters.failed(entries.len()),
         }
@@ -161,7 +170,7 @@ impl Remote<'_> {
 
     /// Removes the entries of `keys`.
     pub(crate) async fn remove(self, keys: &[Key], deadline: Duration) -> Result<()> {
-        let removed = within(deadline, self.storage.remove_many(keys)).await;
+        let removed = within(deadline, || self.storage.remove_many(keys)).await;
         removed.map_err(|error| {
             self.link.counters.failed(keys.len());
             Error::storage_failed(self.link.name, "remove entries", error)
@@ -169,6 +178,11 @@ impl Remote<'_> {
     }
 }
 
-async fn within<T>(deadline: Duration, operation: StorageFuture<'_, T>) -> Result<T, BoxError> {
-    tokio::time::timeout(deadline, operation).await?
+/// Ends an operation at its deadline, and turns a panic in it into an error.
+async fn within<'a, T>(
+    deadline: Duration,
+    operation: impl FnOnce() -> StorageFuture<'a, T>,
+) -> Result<T, BoxError> {
+    let operation = catch_panic(async { operation().await });
+    tokio::time::timeout(deadline, operation).await??
 }

@@ -92,3 +92,13 @@ impl Clock for ManualClock {
         Self::EPOCH + *self.passed()
     }
 }
+
+/// The mark of an entry that never expires, where a time stands in milliseconds.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// Whole milliseconds, short of [`NEVER`].
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis())
+        .unwrap_or(NEVER)
+        .min(NEVER - 1)
+}

@@ -24,8 +24,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use crate::clock::{NEVER, millis};
 use crate::error::BoxError;
-use crate::key::Key;
 use crate::meta::Meta;
 use crate::stats::Miss;
 
@@ -33,7 +33,6 @@ const MAGIC: [u8; 4] = *b"CCHM";
 const VERSION: u8 = 1;
 const HEADER: usize = 48;
 const CHECKSUM: usize = 8;
-const NEVER: u64 = u64::MAX;
 
 /// What an entry has to show to be read, and is given when it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +43,11 @@ pub(crate) struct Seal {
 }
 
 impl Seal {
-    /// The digest of a key of the node type that `meta` describes.
-    pub(crate) fn digest(meta: &Meta, key: &Key) -> u64 {
+    /// The digest of a key of the node type that `meta` describes, and of the kinds of things that
+    /// its fields are made of.
+    pub(crate) fn digest(meta: &Meta, key: &str, kinds: &str) -> u64 {
         let mut hash = Xxh3::new();
-        for part in [meta.path(), meta.version(), key.as_str()] {
+        for part in [meta.path(), meta.version(), key, kinds] {
             hash.update(part.as_bytes());
             // A byte that isn't in UTF-8, so that no two lists of parts are alike.
             hash.update(&[0xff]);
@@ -101,7 +101,8 @@ impl Seal {
         if word(40) != value.len() as u64 || xxh3_64(body) != u64::from_le_bytes(*checksum) {
             return Err(Miss::Corrupt);
         }
-        if word(16) != self.digest {
+        // A flag that this version doesn't know changes what the bytes mean.
+        if word(16) != self.digest || header[6..8] != [0, 0] {
             return Err(Miss::Foreign);
         }
         if header[5] != self.codec {
@@ -119,13 +120,6 @@ impl Seal {
         }
         Ok((value, left))
     }
-}
-
-/// Whole milliseconds, short of the mark that means never.
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis())
-        .unwrap_or(NEVER)
-        .min(NEVER - 1)
 }
 
 #[cfg(test)]
@@ -172,6 +166,16 @@ mod tests {
         assert_eq!(seal(1, 9, 3).open(&frame, NOW), Err(Miss::Schema));
         assert_eq!(seal(1, 2, 9).open(&frame, NOW), Err(Miss::Foreign));
         assert_eq!(SEAL.open(b"", NOW), Err(Miss::Corrupt));
+    }
+
+    #[test]
+    fn does_not_open_what_a_later_version_flagged() {
+        let mut frame = frame(None).to_vec();
+        frame[6] = 1;
+        let end = frame.len() - CHECKSUM;
+        let checksum = xxh3_64(&frame[..end]).to_le_bytes();
+        frame[end..].copy_from_slice(&checksum);
+        assert_eq!(SEAL.open(&frame, NOW), Err(Miss::Foreign));
     }
 
     #[test]

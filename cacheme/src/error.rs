@@ -17,13 +17,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What went wrong, of which node and at which storage.
 ///
 /// One pointer wide; clones share the [source](std::error::Error::source), which is the loader's
-/// own error where the [kind](Error::kind) is [`Load`](ErrorKind::Load).
+/// own error where the [kind](Error::kind) is [`Load`](ErrorKind::Load). `{error}` shows the message
+/// alone, `{error:#}` with its sources:
 ///
 /// ```
 /// # fn show(error: cacheme::Error) {
 /// if error.is_load() {
-///     let source = std::error::Error::source(&error);
-///     eprintln!("{error}: {source:?}");
+///     eprintln!("{error:#}"); // loading `UserInfo` failed: no such user
 /// }
 /// # }
 /// ```
@@ -171,7 +171,8 @@ impl Error {
 
     pub(crate) fn lost(node: &'static str) -> Self {
         let message = format!(
-            "the task that loaded `{node}` is gone: its tokio runtime was shut down or has no timer"
+            "the task that loaded `{node}` is gone: its tokio runtime was shut down, or has no \
+             timer (`enable_time`)"
         );
         Self::new(ErrorKind::Lost, message).of_node(node)
     }
@@ -203,7 +204,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        match &self.0.source {
+            Some(source) if f.alternate() => write!(f, ": {source:#}"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -262,6 +267,7 @@ mod tests {
         let error = Error::load("Node", "gone".into());
         let source = std::error::Error::source(&error).map(ToString::to_string);
         assert_eq!(source.as_deref(), Some("gone"));
+        assert_eq!(format!("{error:#}"), "loading `Node` failed: gone");
         assert!(error.clone().is_load());
     }
 }

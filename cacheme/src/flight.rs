@@ -7,22 +7,64 @@
 //! The [table](Flights) of a node's flights also keeps stale values out of the tiers. A flight may
 //! change a tier only while it is the one in the table and no invalidation of its node is under
 //! way. Local tiers are changed under the table's lock. A remote one is changed between two looks
-//! at the table; when the second finds the flight voided, what was written is removed again.
+//! at the table; when the second finds the flight voided, somebody may have read what was written,
+//! so the node is removed from all tiers once more.
 //!
 //! Lock order: the table, then a shard of a local cache. Nothing is awaited under either.
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
+use std::thread;
 
 use tokio::sync::watch;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::node::{Id, Node};
+
+/// What a flight is for: a node, under the prefix whose scope this is.
+#[derive(Debug)]
+pub(crate) struct Aim<N> {
+    pub(crate) scope: u64,
+    pub(crate) id: Id<N>,
+}
+
+impl<N: Node> Aim<N> {
+    pub(crate) fn new(scope: u64, node: N) -> Self {
+        let id = Id(node);
+        Self { scope, id }
+    }
+
+    pub(crate) fn node(&self) -> &N {
+        &self.id.0
+    }
+}
+
+impl<N: Node> Clone for Aim<N> {
+    fn clone(&self) -> Self {
+        Self::new(self.scope, self.node().duplicate())
+    }
+}
+
+impl<N: Node> PartialEq for Aim<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.scope == other.scope && self.id == other.id
+    }
+}
+
+impl<N: Node> Eq for Aim<N> {}
+
+impl<N: Node> Hash for Aim<N> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.scope.hash(state);
+        self.id.hash(state);
+    }
+}
 
 /// The flights of a node type, by node.
 #[derive(Debug)]
@@ -32,9 +74,9 @@ pub(crate) struct Flights<N> {
 
 #[derive(Debug)]
 pub(crate) struct Table<N> {
-    under_way: HashMap<Id<N>, Entry>,
+    under_way: HashMap<Aim<N>, Entry>,
     /// The invalidations under way, by node.
-    barred: HashMap<Id<N>, usize>,
+    barred: HashMap<Aim<N>, usize>,
     next: u64,
 }
 
@@ -50,7 +92,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Flight<N: Node, V> {
     flights: Arc<Flights<N>>,
-    id: Id<N>,
+    aim: Aim<N>,
     number: u64,
     outcome: watch::Sender<Option<Result<V>>>,
 }
@@ -75,24 +117,24 @@ impl<N: Node> Flights<N> {
         lock(&self.table)
     }
 
-    /// Starts a flight for `node`. One that is under way is voided: its waiters get its outcome,
+    /// Starts a flight. One that is under way is voided: its waiters get its outcome,
     /// but it changes no tier any more.
     pub(crate) fn start<V: Send + Sync + 'static>(
         self: &Arc<Self>,
         table: &mut Table<N>,
-        node: &N,
+        aim: &Aim<N>,
     ) -> (Flight<N, V>, Waiting<V>) {
         let (sender, receiver) = watch::channel(None);
-        let (id, number) = (Id(node.duplicate()), table.next);
+        let (aim, number) = (aim.clone(), table.next);
         table.next += 1;
         let entry = Entry {
             number,
             outcome: Box::new(receiver.clone()),
         };
-        table.under_way.insert(id.clone(), entry);
+        table.under_way.insert(aim.clone(), entry);
         let flight = Flight {
             flights: Arc::clone(self),
-            id,
+            aim,
             number,
             outcome: sender,
         };
@@ -101,27 +143,27 @@ impl<N: Node> Flights<N> {
 }
 
 impl<N: Node> Table<N> {
-    /// Joins the flight for `node`, if there is one that still has a leading task.
-    pub(crate) fn join<V: 'static>(&self, node: &Id<N>) -> Option<Waiting<V>> {
-        let entry = self.under_way.get(node)?;
+    /// Joins the flight that is under way, if there is one.
+    pub(crate) fn join<V: 'static>(&self, aim: &Aim<N>) -> Option<Waiting<V>> {
+        let entry = self.under_way.get(aim)?;
         let receiver = entry.outcome.downcast_ref::<watch::Receiver<_>>()?;
         Some(Waiting(receiver.clone()))
     }
 
     /// Whether `flight` may change tiers.
     pub(crate) fn lets<V>(&self, flight: &Flight<N, V>) -> bool {
-        self.holds(flight) && !self.barred.contains_key(&flight.id)
+        self.holds(flight) && !self.barred.contains_key(&flight.aim)
     }
 
     fn holds<V>(&self, flight: &Flight<N, V>) -> bool {
-        let entry = self.under_way.get(&flight.id);
+        let entry = self.under_way.get(&flight.aim);
         entry.is_some_and(|entry| entry.number == flight.number)
     }
 }
 
 impl<N: Node, V> Flight<N, V> {
-    pub(crate) fn id(&self) -> &Id<N> {
-        &self.id
+    pub(crate) fn aim(&self) -> &Aim<N> {
+        &self.aim
     }
 
     /// Gives the outcome to all who wait and all who join from now on.
@@ -137,9 +179,14 @@ impl<N: Node, V> Flight<N, V> {
 
 impl<N: Node, V> Drop for Flight<N, V> {
     fn drop(&mut self) {
+        if thread::panicking() {
+            // One error for all, rather than one new flight after the other.
+            let message = "a panic outside of the loader";
+            self.land(Err(Error::panic(N::meta().name(), message)));
+        }
         let mut table = self.flights.lock();
         if table.holds(self) {
-            table.under_way.remove(&self.id);
+            table.under_way.remove(&self.aim);
         }
     }
 }
@@ -148,29 +195,29 @@ impl<N: Node, V> Drop for Flight<N, V> {
 #[derive(Debug)]
 pub(crate) struct Bar<'a, N: Node> {
     flights: &'a Flights<N>,
-    id: &'a Id<N>,
+    aim: &'a Aim<N>,
 }
 
 impl<N: Node> Flights<N> {
     /// Voids the flight for a node, and those that begin while the bar is held, and makes a change
     /// under the table's lock.
-    pub(crate) fn bar<'a>(&'a self, id: &'a Id<N>, change: impl FnOnce()) -> Bar<'a, N> {
+    pub(crate) fn bar<'a>(&'a self, aim: &'a Aim<N>, change: impl FnOnce()) -> Bar<'a, N> {
         let mut table = self.lock();
-        table.under_way.remove(id);
-        *table.barred.entry(id.clone()).or_default() += 1;
+        table.under_way.remove(aim);
+        *table.barred.entry(aim.clone()).or_default() += 1;
         change();
-        Bar { flights: self, id }
+        Bar { flights: self, aim }
     }
 }
 
 impl<N: Node> Drop for Bar<'_, N> {
     fn drop(&mut self) {
         let mut table = self.flights.lock();
-        table.under_way.remove(self.id);
-        if let Some(bars) = table.barred.get_mut(self.id) {
+        table.under_way.remove(self.aim);
+        if let Some(bars) = table.barred.get_mut(self.aim) {
             *bars -= 1;
             if *bars == 0 {
-                table.barred.remove(self.id);
+                table.barred.remove(self.aim);
             }
         }
     }

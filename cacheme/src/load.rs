@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::codec::Cacheable;
 use crate::error::{BoxError, Error, Result};
@@ -13,7 +15,8 @@ use crate::flight::panic_message;
 use crate::node::{Id, Node};
 use crate::runtime::Cacheme;
 
-/// What a loader returns. Any error becomes a [`BoxError`] by `?`.
+/// What a loader returns. Any error that is `Error + Send + Sync` becomes a [`BoxError`] by `?`, and
+/// so does a `&str` or a `String`.
 pub type LoadResult<T> = Result<T, BoxError>;
 
 /// A node that knows how its value is made.
@@ -38,7 +41,8 @@ pub type LoadResult<T> = Result<T, BoxError>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` doesn't say how it is loaded",
     label = "no `impl Load`",
-    note = "implement `cacheme::Load` for `{Self}`, or give the loader to `get_with`"
+    note = "annotate it with `#[cacheme::node(...)]` and implement `cacheme::Load` for it, or give the loader to `get_with`",
+    note = "nodes are passed by value"
 )]
 pub trait Load: Node {
     /// What is cached. A hit clones it, so a value that is costly to clone is best an `Arc`.
@@ -55,7 +59,8 @@ pub trait Load: Node {
     ///
     /// Returns the values by node, in any order. Unless it is overridden the nodes are
     /// [loaded](Load::load) one by one, as many at a time as the runtime's
-    /// [`load_concurrency`](crate::Builder::load_concurrency) says, each on a task of its own.
+    /// [`load_concurrency`](crate::Builder::load_concurrency) says, each on a task and within a
+    /// deadline of its own.
     ///
     /// ```
     /// # use cacheme::{Load, LoadContext, Loaded, LoadResult};
@@ -84,6 +89,8 @@ pub trait Load: Node {
 
 /// Loads every node on a task of its own, a bounded number at a time.
 async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<N, N::Value>> {
+    cx.is_split.store(true, Ordering::Relaxed);
+    let deadline = cx.runtime.load_timeout();
     let room = Arc::new(Semaphore::new(cx.runtime.load_concurrency()));
     // Dropping the set, as when a deadline passes, aborts its tasks.
     let mut tasks = JoinSet::new();
@@ -93,14 +100,16 @@ async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<
         let (node, id) = (node.duplicate(), Id(node.duplicate()));
         let task = tasks.spawn(async move {
             let _place = room.acquire().await;
-            node.load(&cx).await
+            let ended = timeout(deadline, node.load(&cx)).await;
+            let loaded = ended.map_err(|_| Error::timeout(cx.node, deadline))?;
+            loaded.map_err(|error| Error::load(cx.node, error))
         });
         started.insert(task.id(), id);
     }
     let mut loaded = Loaded::default();
     while let Some(ended) = tasks.join_next_with_id().await {
         let (task, value) = match ended {
-            Ok((task, value)) => (task, value.map_err(|error| Error::load(cx.node, error))),
+            Ok(ended) => ended,
             Err(error) => {
                 let task = error.id();
                 let failure = match error.try_into_panic() {
@@ -186,11 +195,21 @@ impl<N: Node, V> FromIterator<(N, LoadResult<V>)> for Loaded<N, V> {
 pub struct LoadContext {
     runtime: Cacheme,
     node: &'static str,
+    /// Each node of the batch is loaded within a deadline of its own.
+    is_split: Arc<AtomicBool>,
 }
 
 impl LoadContext {
     pub(crate) fn new(runtime: Cacheme, node: &'static str) -> Self {
-        Self { runtime, node }
+        Self {
+            runtime,
+            node,
+            is_split: Arc::default(),
+        }
+    }
+
+    pub(crate) fn is_split(&self) -> bool {
+        self.is_split.load(Ordering::Relaxed)
     }
 
     /// The state of type `T` that the runtime was given, such as a database pool.

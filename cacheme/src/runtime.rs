@@ -69,9 +69,17 @@ struct Core {
     /// The chains of the same, also the lock under which one is added.
     chains: Mutex<Vec<Arc<Chain>>>,
     state: TypeMap,
-    prefix: RwLock<Arc<str>>,
-    /// A hash of the prefix, which sets entries in local tiers apart.
+    prefix: RwLock<Arc<Prefix>>,
+    /// The prefix's scope, for hits.
     scope: AtomicU64,
+}
+
+/// What stands in front of every key.
+#[derive(Debug, Default)]
+pub(crate) struct Prefix {
+    pub(crate) text: String,
+    /// A hash of it, which sets flights and entries in local tiers apart; 0 for none.
+    pub(crate) scope: u64,
 }
 
 /// What the builder settles for a runtime's life.
@@ -96,7 +104,7 @@ impl Cacheme {
             fetches: TypeMap::new(),
             chains: Mutex::default(),
             state,
-            prefix: RwLock::new("".into()),
+            prefix: RwLock::default(),
             scope: AtomicU64::new(0),
         };
         Self {
@@ -154,7 +162,8 @@ impl Cacheme {
     ///
     /// When a field's `Serialize` fails.
     pub fn key<N: Node>(&self, node: &N) -> Result<Key> {
-        Key::of(node, &N::meta(), &self.prefix())
+        let (key, _digest) = Key::of(node, &N::meta(), &self.prefix().text)?;
+        Ok(key)
     }
 
     /// The node types that were used or registered, in the order of first sight.
@@ -172,14 +181,14 @@ impl Cacheme {
     /// Puts `prefix:` in front of every key from now on; an empty one is none. Entries under the
     /// old prefix stay where they are and are not seen any more, in local tiers as in remote ones.
     pub fn set_prefix(&self, prefix: impl Into<String>) {
-        let prefix = prefix.into();
-        let scope = if prefix.is_empty() {
+        let text = prefix.into();
+        let scope = if text.is_empty() {
             0
         } else {
-            xxh3_64(prefix.as_bytes())
+            xxh3_64(text.as_bytes())
         };
         let mut current = write(&self.core.prefix);
-        *current = prefix.into();
+        *current = Arc::new(Prefix { text, scope });
         self.core.scope.store(scope, Ordering::Relaxed);
     }
 
@@ -215,7 +224,7 @@ impl Cacheme {
         if self.core.fetches.get::<Fetch<N>>().is_none() {
             let fetch = Fetch::<N>::new(&lock(&self.core.storages))?;
             let chain = fetch.chain();
-            refuse_same_key(&chains, &chain.meta)?;
+            refuse_same_key(&chains, chain)?;
             chains.push(Arc::clone(chain));
             self.core.fetches.insert(fetch);
         }
@@ -228,7 +237,7 @@ impl Cacheme {
         self.core.scope.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn prefix(&self) -> Arc<str> {
+    pub(crate) fn prefix(&self) -> Arc<Prefix> {
         Arc::clone(&read(&self.core.prefix))
     }
 
@@ -249,21 +258,20 @@ impl Cacheme {
     }
 }
 
-/// Two types with the same keys would take turns in evicting each other.
-fn refuse_same_key(chains: &[Arc<Chain>], meta: &Meta) -> Result<()> {
-    let same = |other: &Meta| {
-        let key = |meta: &Meta| (meta.pattern(), meta.version());
-        key(other) == key(meta) && other.path() != meta.path()
-    };
-    match chains.iter().find(|chain| same(&chain.meta)) {
+/// Two types with the same keys would take turns in evicting each other, or share entries. The
+/// instances of a generic type have the types in their keys.
+fn refuse_same_key(chains: &[Arc<Chain>], new: &Chain) -> Result<()> {
+    let key = |chain: &Chain| (chain.meta.pattern(), chain.meta.version());
+    let same = |chain: &&Arc<Chain>| key(chain) == key(new) && chain.item() != new.item();
+    match chains.iter().find(same) {
         None => Ok(()),
         Some(other) => Err(Error::node_config(
-            meta.name(),
+            new.meta.name(),
             format!(
                 "`{}` and `{}` have the same key `{}`: give one of them another by `key = \"...\"`",
-                meta.path(),
-                other.meta.path(),
-                meta.pattern(),
+                new.item(),
+                other.item(),
+                new.meta.pattern(),
             ),
         )),
     }
@@ -280,7 +288,7 @@ impl fmt::Debug for Cacheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cacheme")
             .field("storages", &*lock(&self.core.storages))
-            .field("prefix", &self.prefix())
+            .field("prefix", &self.prefix().text)
             .field("settings", &self.core.settings)
             .finish_non_exhaustive()
     }

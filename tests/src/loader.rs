@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cacheme::{Load, LoadContext, LoadResult, Loaded};
 use tokio::sync::watch;
@@ -28,6 +29,7 @@ pub struct Script {
     calls: Arc<Mutex<Vec<Vec<u64>>>>,
     source: Arc<AtomicUsize>,
     acts: watch::Sender<Acts>,
+    time: watch::Sender<Duration>,
 }
 
 /// What loaders do.
@@ -54,12 +56,18 @@ impl Script {
             calls: Arc::default(),
             source: Arc::default(),
             acts: watch::Sender::new(acts),
+            time: watch::Sender::new(Duration::ZERO),
         }
     }
 
     /// Changes what loaders do, those that wait included.
     pub fn set(&self, acts: Acts) {
         self.acts.send_replace(acts);
+    }
+
+    /// Sets how long loads take, for tests in which tokio's clock is paused.
+    pub fn set_time(&self, time: Duration) {
+        self.time.send_replace(time);
     }
 
     /// The numbers that each call of a loader was for, as the calls began.
@@ -82,6 +90,10 @@ impl Script {
         let mut acts = self.acts.subscribe();
         for _ in 0..3 {
             tokio::task::yield_now().await;
+        }
+        let time = *self.time.borrow();
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
         }
         let acts = *acts.wait_for(|acts| *acts != Acts::Wait).await?;
         match acts {

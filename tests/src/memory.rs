@@ -36,6 +36,12 @@ pub enum Mode {
     Fails,
     /// Wait for another mode.
     Waits,
+    /// Writes wait for another mode.
+    HoldsWrites,
+    /// Writes are done at once, and answered in another mode.
+    AnswersWritesLate,
+    /// Panic.
+    Panics,
 }
 
 impl MemoryStorage {
@@ -74,11 +80,17 @@ impl MemoryStorage {
         for _ in 0..3 {
             tokio::task::yield_now().await;
         }
+        let waits = |mode: &Mode| match mode {
+            Mode::Waits => true,
+            Mode::HoldsWrites => matches!(call, Call::Put(_)),
+            _ => false,
+        };
         let mut mode = self.mode.subscribe();
-        let mode = mode.wait_for(|mode| *mode != Mode::Waits).await;
+        let mode = mode.wait_for(|mode| !waits(mode)).await;
         match mode.as_deref() {
-            Ok(Mode::Works) => Ok(()),
-            _ => Err("told to fail"),
+            Ok(Mode::Fails) | Err(_) => Err("told to fail"),
+            Ok(Mode::Panics) => panic!("told to panic"),
+            Ok(_) => Ok(()),
         }
     }
 }
@@ -105,6 +117,9 @@ impl Storage for MemoryStorage {
                 .iter()
                 .map(|entry| (entry.key().clone(), entry.value().clone()));
             self.entries().extend(pairs);
+            let mut mode = self.mode.subscribe();
+            mode.wait_for(|mode| *mode != Mode::AnswersWritesLate)
+                .await?;
             Ok(())
         })
     }

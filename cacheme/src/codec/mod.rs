@@ -48,7 +48,7 @@ pub trait Codec<V>: 'static {
     fn decode(bytes: &[u8]) -> Result<V, BoxError>;
 
     /// A number that differs between types that can't read each other's bytes. Called once per
-    /// node and runtime, and only for nodes with a remote tier.
+    /// node and runtime, seldom more often, and only for nodes with a remote tier.
     ///
     /// # Errors
     ///
@@ -56,6 +56,12 @@ pub trait Codec<V>: 'static {
     fn fingerprint() -> Result<u64, BoxError>;
 }
 
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be cached by this node",
+    label = "can't be cached with the node's codec",
+    note = "derive `Clone`, `serde::Serialize` and `serde::Deserialize` for it, or, if it never leaves the process, give the node `codec = cacheme::codec::InProcess`",
+    note = "in a generic `impl Load`, bound the type parameters by `cacheme::KeyPart`"
+)]
 /// A value that the codec `C` can keep. There is nothing to implement: it holds for every type
 /// that is `Clone + Send + Sync + 'static` and that the codec takes.
 pub trait Cacheable<C>: Clone + Send + Sync + 'static {
@@ -73,6 +79,7 @@ pub trait Cacheable<C>: Clone + Send + Sync + 'static {
     fn fingerprint() -> Result<u64, BoxError>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<C: Codec<V>, V: Clone + Send + Sync + 'static> Cacheable<C> for V {
     const CODEC: u8 = C::ID;
 

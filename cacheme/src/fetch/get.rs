@@ -7,8 +7,9 @@ use std::task::Poll;
 use super::{Boarding, Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
+use crate::flight::Aim;
 use crate::load::{Load, LoadContext, LoadResult, Loaded};
-use crate::node::{Id, Node};
+use crate::node::Node;
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
@@ -134,9 +135,10 @@ impl<N: Node> Fetch<N> {
         self.value_type::<V>()?;
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Passed, 1);
-        let id = Id(node);
+        let prefix = runtime.prefix();
+        let aim = Aim::new(prefix.scope, node);
         loop {
-            match self.board(runtime.scope(), &id) {
+            match self.board(&aim) {
                 Boarding::There(value) => {
                     counters.add(NodeEvent::Joined, 1);
                     return Ok(value);
@@ -149,7 +151,7 @@ impl<N: Node> Fetch<N> {
                     }
                 }
                 Boarding::Leads(flight, waiting) => {
-                    self.depart(runtime, vec![flight], source(), Reads::Tiers)?;
+                    self.depart(runtime, &prefix, vec![flight], source(), Reads::Tiers)?;
                     let outcome = waiting.outcome().await;
                     return outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())));
                 }

@@ -1,13 +1,13 @@
 //! Many values at once.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Boarding, Fetch, Reads, Source};
 use crate::error::{Error, Result};
-use crate::flight::Waiting;
+use crate::flight::{Aim, Waiting};
 use crate::load::Load;
-use crate::node::Id;
-use crate::runtime::Cacheme;
+use crate::runtime::{Cacheme, Prefix};
 use crate::stats::NodeEvent;
 
 impl Cacheme {
@@ -34,9 +34,10 @@ impl Cacheme {
         let nodes: Vec<N> = nodes.into_iter().collect();
         async move {
             let fetch = self.fetch::<N>()?;
-            let (mut values, missing) = fetch.split(self.scope(), nodes);
+            let prefix = self.prefix();
+            let (mut values, missing) = fetch.split(prefix.scope, nodes);
             if !missing.is_empty() {
-                fetch.miss_all(self, &mut values, missing).await?;
+                fetch.miss_all(self, &prefix, &mut values, missing).await?;
             }
             Ok(values.0.into_iter().flatten().collect())
         }
@@ -44,7 +45,7 @@ impl Cacheme {
 }
 
 /// A node and the places in the result that its value goes to.
-type Wanted<N> = (Id<N>, Vec<usize>);
+type Wanted<N> = (Aim<N>, Vec<usize>);
 
 /// A wanted node and its flight, which this batch leads or not.
 struct Awaited<N, V> {
@@ -68,11 +69,14 @@ impl<N: Load> Fetch<N> {
     /// Takes what the leading local tiers have; the rest comes back in the order of first sight.
     fn split(&self, scope: u64, nodes: Vec<N>) -> (Values<N::Value>, Vec<Wanted<N>>) {
         let mut values = Vec::with_capacity(nodes.len());
-        let mut missing: HashMap<Id<N>, Vec<usize>> = HashMap::new();
+        let mut missing: HashMap<Aim<N>, Vec<usize>> = HashMap::new();
         for (place, node) in nodes.into_iter().enumerate() {
             let value = self.hit(scope, &node);
             if value.is_none() {
-                missing.entry(Id(node)).or_default().push(place);
+                missing
+                    .entry(Aim::new(scope, node))
+                    .or_default()
+                    .push(place);
             }
             values.push(value);
         }
@@ -85,6 +89,7 @@ impl<N: Load> Fetch<N> {
     async fn miss_all(
         &self,
         runtime: &Cacheme,
+        prefix: &Arc<Prefix>,
         values: &mut Values<N::Value>,
         mut missing: Vec<Wanted<N>>,
     ) -> Result<()> {
@@ -93,9 +98,9 @@ impl<N: Load> Fetch<N> {
         let requests = missing.iter().map(|(_, places)| places.len()).sum();
         counters.add(NodeEvent::Passed, requests);
         while !missing.is_empty() {
-            let awaited = self.board_all(runtime, values, std::mem::take(&mut missing))?;
+            let awaited = self.board_all(runtime, prefix, values, std::mem::take(&mut missing))?;
             for Awaited {
-                wanted: (id, places),
+                wanted: (aim, places),
                 waiting,
                 leads,
             } in awaited
@@ -107,7 +112,7 @@ impl<N: Load> Fetch<N> {
                     }
                     None if leads => return Err(Error::lost(self.chain().meta.name())),
                     // Its tokio runtime is gone, and somebody has to begin anew.
-                    None => missing.push((id, places)),
+                    None => missing.push((aim, places)),
                 }
             }
         }
@@ -118,13 +123,14 @@ impl<N: Load> Fetch<N> {
     fn board_all(
         &self,
         runtime: &Cacheme,
+        prefix: &Arc<Prefix>,
         values: &mut Values<N::Value>,
         missing: Vec<Wanted<N>>,
     ) -> Result<Vec<Awaited<N, N::Value>>> {
         let mut awaited = Vec::with_capacity(missing.len());
         let mut flights = Vec::new();
         for wanted in missing {
-            let (waiting, leads) = match self.board(runtime.scope(), &wanted.0) {
+            let (waiting, leads) = match self.board(&wanted.0) {
                 Boarding::There(value) => {
                     self.chain().counters.add(NodeEvent::Joined, wanted.1.len());
                     values.put(&wanted.1, &value);
@@ -143,7 +149,7 @@ impl<N: Load> Fetch<N> {
             });
         }
         if !flights.is_empty() {
-            self.depart(runtime, flights, load_all::<N>(), Reads::Tiers)?;
+            self.depart(runtime, prefix, flights, load_all::<N>(), Reads::Tiers)?;
         }
         Ok(awaited)
     }

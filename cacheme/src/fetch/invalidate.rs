@@ -2,8 +2,9 @@
 
 use crate::chain::Chain;
 use crate::error::Result;
+use crate::flight::{Aim, Flights};
 use crate::key::Key;
-use crate::node::{Id, Node};
+use crate::node::Node;
 use crate::runtime::Cacheme;
 
 impl Cacheme {
@@ -15,7 +16,8 @@ impl Cacheme {
     /// # Errors
     ///
     /// When a storage failed to remove the value, which may then still be there; the other tiers
-    /// have removed it all the same. When the set-up is wrong or the key can't be written.
+    /// have removed it all the same. When the set-up is wrong, the key can't be written, or the
+    /// node has a remote tier and no tokio runtime is running.
     ///
     /// # Cancel safety
     ///
@@ -23,23 +25,39 @@ impl Cacheme {
     /// ones may not have.
     pub async fn invalidate<N: Node>(&self, node: N) -> Result<()> {
         let fetch = self.fetch::<N>()?;
-        let (chain, id) = (&*fetch.chain, Id(node));
-        let scope = self.scope();
-        let _bar = fetch.flights.bar(&id, || {
-            chain.locals().for_each(|cache| cache.remove(scope, &id.0));
-        });
-        self.remove_remote(chain, &id).await
+        let prefix = self.prefix();
+        let key = if fetch.chain.has_remote() {
+            fetch.tokio()?;
+            Some(Key::of(&node, &fetch.chain.meta, &prefix.text)?.0)
+        } else {
+            None
+        };
+        let aim = Aim::new(prefix.scope, node);
+        remove(self, &fetch.chain, &fetch.flights, &[(&aim, key.as_ref())]).await
     }
+}
 
-    async fn remove_remote<N: Node>(&self, chain: &Chain, id: &Id<N>) -> Result<()> {
-        let mut outcome = Ok(());
-        if chain.has_remote() {
-            let key = [Key::of(&id.0, &chain.meta, &self.prefix())?];
-            for remote in chain.remotes() {
-                let removed = remote.remove(&key, self.storage_timeout()).await;
-                outcome = outcome.and(removed);
-            }
-        }
-        outcome
+/// Removes values from every tier, so that nothing that began before this ends is kept.
+pub(super) async fn remove<N: Node>(
+    runtime: &Cacheme,
+    chain: &Chain,
+    flights: &Flights<N>,
+    values: &[(&Aim<N>, Option<&Key>)],
+) -> Result<()> {
+    let mut bars = Vec::with_capacity(values.len());
+    for &(aim, _) in values {
+        bars.push(flights.bar(aim, || {
+            let locals = chain.locals();
+            locals.for_each(|cache| cache.remove(aim.scope, aim.node()));
+        }));
     }
+    let keys: Vec<_> = values.iter().filter_map(|(_, key)| key.cloned()).collect();
+    let mut outcome = Ok(());
+    if !keys.is_empty() {
+        for remote in chain.remotes() {
+            let removed = remote.remove(&keys, runtime.storage_timeout()).await;
+            outcome = outcome.and(removed);
+        }
+    }
+    outcome
 }

@@ -19,10 +19,10 @@ use self::run::Run;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Flight, Flights, Waiting};
+use crate::flight::{Aim, Flight, Flights, Waiting};
 use crate::load::{LoadContext, LoadResult, Loaded};
-use crate::node::{Id, Node};
-use crate::runtime::Cacheme;
+use crate::node::Node;
+use crate::runtime::{Cacheme, Prefix};
 use crate::stats::TierCounters;
 use crate::storage::{LocalCache, Ready};
 
@@ -167,17 +167,17 @@ impl<N: Node> Fetch<N> {
     }
 
     /// Finds a place for a request that the leading local tiers couldn't answer.
-    fn board<V: Clone + Send + Sync + 'static>(&self, scope: u64, id: &Id<N>) -> Boarding<N, V> {
+    fn board<V: Clone + Send + Sync + 'static>(&self, aim: &Aim<N>) -> Boarding<N, V> {
         let mut table = self.flights.lock();
-        if let Some(waiting) = table.join(id) {
+        if let Some(waiting) = table.join(aim) {
             return Boarding::Joined(waiting);
         }
         // A flight may have landed since the tiers were asked.
         let mut leading = self.chain.leading();
-        if let Some(value) = leading.find_map(|(cache, _)| cache.get(scope, &id.0).ok()) {
+        if let Some(value) = leading.find_map(|(cache, _)| cache.get(aim.scope, aim.node()).ok()) {
             return Boarding::There(value);
         }
-        let (flight, waiting) = self.flights.start(&mut table, &id.0);
+        let (flight, waiting) = self.flights.start(&mut table, aim);
         Boarding::Leads(flight, waiting)
     }
 
@@ -185,24 +185,31 @@ impl<N: Node> Fetch<N> {
     fn depart<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
+        prefix: &Arc<Prefix>,
         flights: Vec<Flight<N, V>>,
         source: Source<N, V>,
         reads: Reads,
     ) -> Result<()> {
         let value_type = self.value_type::<V>()?;
-        let node = self.chain.meta.name();
-        let Ok(tokio) = Handle::try_current() else {
-            let message = format!("`{node}` is loaded on a tokio task, and no runtime is running");
-            return Err(Error::node_config(node, message));
-        };
+        let tokio = self.tokio()?;
         let run = Run {
             chain: Arc::clone(&self.chain),
             flights: Arc::clone(&self.flights),
             value_type,
             runtime: runtime.clone(),
+            prefix: Arc::clone(prefix),
         };
         tokio.spawn(async move { run.lead(flights, source, reads).await });
         Ok(())
+    }
+
+    /// The tokio runtime that is running.
+    fn tokio(&self) -> Result<Handle> {
+        Handle::try_current().map_err(|_| {
+            let node = self.chain.meta.name();
+            let message = format!("`{node}` needs a tokio runtime, and none is running here");
+            Error::node_config(node, message)
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Reads;
 use super::get::load_one;
 use crate::error::{Error, Result};
+use crate::flight::Aim;
 use crate::load::Load;
 use crate::runtime::Cacheme;
 
@@ -16,18 +17,23 @@ impl Cacheme {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get). The old value then stays where it is.
+    /// As [`get`](Self::get). The old value then stays where it is. A tier that can't be written to
+    /// is counted, no error, and may keep the old value until its time to live ends.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe. The load goes on.
     pub async fn refresh<N: Load>(&self, node: N) -> Result<N::Value> {
         let fetch = self.fetch::<N>()?;
+        fetch.value_type::<N::Value>()?;
+        let prefix = self.prefix();
+        let aim = Aim::new(prefix.scope, node);
         let (flight, waiting) = {
             let mut table = fetch.flights.lock();
-            fetch.flights.start(&mut table, &node)
+            fetch.flights.start(&mut table, &aim)
         };
-        fetch.depart(self, vec![flight], load_one::<N>(), Reads::Nothing)?;
+        let source = load_one::<N>();
+        fetch.depart(self, &prefix, vec![flight], source, Reads::Nothing)?;
         let outcome = waiting.outcome().await;
         outcome.unwrap_or_else(|| Err(Error::lost(fetch.chain().meta.name())))
     }

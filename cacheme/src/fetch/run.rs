@@ -4,19 +4,21 @@
 //! of them at once, so that a tier costs one round trip to read and one to write.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::invalidate::remove;
 use super::{Reads, Source, ValueType};
 use crate::chain::{Chain, Link, Remote};
 use crate::codec::Cacheable;
 use crate::envelope::Seal;
 use crate::error::{BoxError, Error, Result};
-use crate::flight::{Flight, Flights, catch_panic, panic_message};
+use crate::flight::{Aim, Flight, Flights, catch_panic, panic_message};
 use crate::key::Key;
 use crate::load::{LoadContext, Loaded};
 use crate::node::Node;
-use crate::runtime::Cacheme;
+use crate::runtime::{Cacheme, Prefix};
 use crate::stats::{Miss, NodeEvent};
 use crate::storage::{Entry, Found};
 
@@ -25,19 +27,22 @@ pub(super) struct Run<N> {
     pub(super) flights: Arc<Flights<N>>,
     pub(super) value_type: ValueType,
     pub(super) runtime: Cacheme,
+    pub(super) prefix: Arc<Prefix>,
 }
 
 /// One flight of the batch.
 struct Leg<N: Node, V> {
     flight: Flight<N, V>,
-    /// Absent where no tier is remote.
-    key: Option<Key>,
+    /// With the digest of its entries; absent where no tier is remote.
+    key: Option<(Key, u64)>,
 }
 
 /// A flight with its value.
 struct Arrived<N: Node, V> {
     leg: Leg<N, V>,
-    found: Found<V>,
+    value: V,
+    /// How long it may be kept, by the monotonic clock.
+    until: Option<Duration>,
     /// How many tiers, the first ones, don't have the value and get it.
     lacking: usize,
 }
@@ -51,42 +56,29 @@ impl<N: Node> Run<N> {
     ) {
         let requests = flights.len();
         let mut open = self.legs(flights);
-        let mut read = Vec::new();
         let mut down = Vec::new();
         if reads == Reads::Tiers {
+            let read;
             (read, open) = self.read(open, &mut down).await;
             self.chain
                 .counters
                 .add(NodeEvent::Missed, requests - read.len());
-        }
-        for arrived in &read {
-            self.keep_local(arrived);
-            arrived.land();
+            // Before the load, while they live; and these flights end here.
+            self.keep_local(&read);
+            read.iter().for_each(Arrived::land);
+            self.keep_remote(&read, &down).await;
         }
         let loaded = self.load(open, source).await;
-        for arrived in &loaded {
-            self.keep_local(arrived);
-        }
-        let all: Vec<_> = read.iter().chain(&loaded).collect();
-        for (place, link) in self.chain.tiers.iter().enumerate() {
-            match link.remote() {
-                // It has just cost its deadline, and would once more.
-                Some(_) if down.contains(&place) => link.counters.failed(all.len()),
-                Some(remote) => self.keep_remote(place, link, remote, &all).await,
-                None => {}
-            }
-        }
-        for arrived in &loaded {
-            arrived.land();
-        }
+        self.keep_local(&loaded);
+        self.keep_remote(&loaded, &down).await;
+        loaded.iter().for_each(Arrived::land);
     }
 
     /// Flights whose key can't be written land with that error.
     fn legs<V>(&self, flights: Vec<Flight<N, V>>) -> Vec<Leg<N, V>> {
-        let prefix = self.runtime.prefix();
         let leg = |flight: Flight<N, V>| {
-            let node = &flight.id().0;
-            let key = || Key::of(node, &self.chain.meta, &prefix);
+            let node = flight.aim().node();
+            let key = || Key::of(node, &self.chain.meta, &self.prefix.text);
             match self.chain.has_remote().then(key).transpose() {
                 Ok(key) => Some(Leg { flight, key }),
                 Err(error) => {
@@ -119,9 +111,12 @@ impl<N: Node> Run<N> {
                 match answer {
                     Ok(found) => {
                         link.counters.hit();
+                        let Found { value, left } = found;
+                        let now = self.runtime.clock().monotonic();
                         arrived.push(Arrived {
                             leg,
-                            found,
+                            value,
+                            until: left.map(|left| now.saturating_add(left)),
                             lacking,
                         });
                     }
@@ -142,44 +137,45 @@ impl<N: Node> Run<N> {
         legs: &[Leg<N, V>],
     ) -> Vec<Result<Found<V>, Miss>> {
         if let Some(cache) = link.local() {
-            let scope = self.runtime.scope();
-            let get = |leg: &Leg<N, V>| cache.find(scope, &leg.flight.id().0);
+            let find = |aim: &Aim<N>| cache.find(aim.scope, aim.node());
+            let get = |leg: &Leg<N, V>| find(leg.flight.aim());
             return legs.iter().map(get).collect();
         }
         let Some(remote) = link.remote() else {
             return Vec::new();
         };
-        let keys: Vec<_> = legs.iter().filter_map(|leg| leg.key.clone()).collect();
+        let sealed = legs.iter().filter_map(|leg| leg.key.clone());
+        let (keys, digests): (Vec<_>, Vec<_>) = sealed.unzip();
         let frames = remote.read(&keys, self.runtime.storage_timeout()).await;
-        let answers = keys.iter().zip(frames);
+        let answers = digests.into_iter().zip(frames);
         answers
-            .map(|(key, frame)| self.decode(key, &frame?))
+            .map(|(digest, frame)| self.decode(digest, &frame?))
             .collect()
     }
 
-    fn seal(&self, key: &Key) -> Seal {
+    fn seal(&self, digest: u64) -> Seal {
         Seal {
             codec: self.value_type.codec,
             fingerprint: self.value_type.fingerprint,
-            digest: Seal::digest(&self.chain.meta, key),
+            digest,
         }
     }
 
-    fn decode<V: Cacheable<N::Codec>>(&self, key: &Key, frame: &[u8]) -> Result<Found<V>, Miss> {
-        let (bytes, left) = self.seal(key).open(frame, self.runtime.clock().unix())?;
+    fn decode<V: Cacheable<N::Codec>>(&self, digest: u64, frame: &[u8]) -> Result<Found<V>, Miss> {
+        let (bytes, left) = self.seal(digest).open(frame, self.runtime.clock().unix())?;
         let value = quietly(|| V::decode(bytes)).map_err(|_| Miss::Corrupt)?;
         Ok(Found { value, left })
     }
 
     fn encode<V: Cacheable<N::Codec>>(
         &self,
-        key: &Key,
+        (key, digest): &(Key, u64),
         value: &V,
         ttl: Option<Duration>,
     ) -> Result<Entry, BoxError> {
         let now = self.runtime.clock().unix();
         let encode = |out: &mut Vec<u8>| quietly(|| value.encode(out));
-        let frame = self.seal(key).close(now, ttl, encode)?;
+        let frame = self.seal(*digest).close(now, ttl, encode)?;
         let entry = Entry::new(key.clone(), frame);
         Ok(match ttl {
             Some(ttl) => entry.with_ttl(ttl),
@@ -196,18 +192,19 @@ impl<N: Node> Run<N> {
         if open.is_empty() {
             return Vec::new();
         }
-        let nodes = open.iter().map(|leg| leg.flight.id().0.duplicate());
+        let nodes = open.iter().map(|leg| leg.flight.aim().node().duplicate());
         let mut loaded = self.call(nodes.collect(), source).await;
         let node = self.chain.meta.name();
         let arrive = |leg: Leg<N, V>| {
             let value = match &mut loaded {
-                Ok(loaded) => loaded.take(leg.flight.id()),
+                Ok(loaded) => loaded.take(&leg.flight.aim().id),
                 Err(error) => Some(Err(error.clone())),
             };
             match value.unwrap_or_else(|| Err(Error::left_out(node))) {
                 Ok(value) => Some(Arrived {
                     leg,
-                    found: Found { value, left: None },
+                    value,
+                    until: None,
                     lacking: self.chain.tiers.len(),
                 }),
                 Err(error) => {
@@ -230,8 +227,14 @@ impl<N: Node> Run<N> {
         let cx = LoadContext::new(self.runtime.clone(), node);
         let deadline = self.runtime.load_timeout();
         let started = Instant::now();
-        let loading = catch_panic(async { source(nodes, cx).await });
-        let ended = tokio::time::timeout(deadline, loading).await;
+        let mut loading = pin!(catch_panic(async { source(nodes, cx.clone()).await }));
+        let ended = loop {
+            match tokio::time::timeout(deadline, &mut loading).await {
+                // Its parts have deadlines of their own, so it ends.
+                Err(_) if cx.is_split() => {}
+                ended => break ended,
+            }
+        };
         self.chain.counters.called(started.elapsed());
         match ended {
             Ok(Ok(loaded)) => loaded.map_err(|error| Error::load(node, error)),
@@ -240,47 +243,70 @@ impl<N: Node> Run<N> {
         }
     }
 
-    /// Puts a value into the local tiers that lack it.
-    fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &Arrived<N, V>) {
-        let Arrived {
-            leg,
-            found,
-            lacking,
-        } = arrived;
-        let scope = self.runtime.scope();
-        let table = self.flights.lock();
-        if !table.lets(&leg.flight) {
-            return;
-        }
-        for link in &self.chain.tiers[..*lacking] {
-            if let Some(cache) = link.local() {
-                let node = leg.flight.id().0.duplicate();
-                cache.put(scope, node, found.value.clone(), link.ttl(found.left));
-                link.counters.wrote(1);
+    /// The life left to a value; `None` is for ever.
+    fn left<V>(&self, arrived: &Arrived<N, V>) -> Option<Duration> {
+        let now = self.runtime.clock().monotonic();
+        arrived.until.map(|until| until.saturating_sub(now))
+    }
+
+    /// Puts values into the local tiers that lack them.
+    fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+        for arrived in arrived {
+            let aim = arrived.leg.flight.aim();
+            let table = self.flights.lock();
+            let left = self.left(arrived);
+            if !table.lets(&arrived.leg.flight) || left == Some(Duration::ZERO) {
+                continue;
+            }
+            for link in &self.chain.tiers[..arrived.lacking] {
+                if let Some(cache) = link.local() {
+                    let (node, value) = (aim.node().duplicate(), arrived.value.clone());
+                    cache.put(aim.scope, node, value, link.ttl(left));
+                    link.counters.wrote(1);
+                }
             }
         }
     }
 
-    /// Writes the values that one remote tier lacks, in one round trip.
-    async fn keep_remote<V: Cacheable<N::Codec>>(
+    /// Writes values into the remote tiers that lack them.
+    async fn keep_remote<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>], down: &[usize]) {
+        for (place, link) in self.chain.tiers.iter().enumerate() {
+            let Some(remote) = link.remote() else {
+                continue;
+            };
+            let lacks = |arrived: &&Arrived<N, V>| {
+                arrived.lacking > place && arrived.leg.flight.is_current()
+            };
+            let lacking: Vec<_> = arrived.iter().filter(lacks).collect();
+            if down.contains(&place) {
+                // It has just cost its deadline, and would once more.
+                link.counters.failed(lacking.len());
+            } else {
+                self.write(link, remote, &lacking).await;
+            }
+        }
+    }
+
+    /// Writes values into one remote tier, in one round trip.
+    async fn write<V: Cacheable<N::Codec>>(
         &self,
-        place: usize,
         link: &Link,
         remote: Remote<'_>,
-        arrived: &[&Arrived<N, V>],
+        lacking: &[&Arrived<N, V>],
     ) {
         let mut written = Vec::new();
         let mut entries = Vec::new();
-        for arrived in arrived {
+        for arrived in lacking {
+            let left = self.left(arrived);
             let Some(key) = &arrived.leg.key else {
                 continue;
             };
-            if arrived.lacking <= place || !arrived.leg.flight.is_current() {
+            if left == Some(Duration::ZERO) {
                 continue;
             }
-            match self.encode(key, &arrived.found.value, link.ttl(arrived.found.left)) {
+            match self.encode(key, &arrived.value, link.ttl(left)) {
                 Ok(entry) => {
-                    written.push((&arrived.leg.flight, key));
+                    written.push((&arrived.leg.flight, &key.0));
                     entries.push(entry);
                 }
                 Err(_) => link.counters.failed(1),
@@ -293,16 +319,20 @@ impl<N: Node> Run<N> {
         remote.write(&entries, deadline).await;
         written.retain(|(flight, _)| !flight.is_current());
         if !written.is_empty() {
-            // Voided while it was written. A failure is counted there.
-            let keys: Vec<_> = written.into_iter().map(|(_, key)| key.clone()).collect();
-            let _ = remote.remove(&keys, deadline).await;
+            // Voided while it was written, and others may have read it since.
+            let voided = written
+                .iter()
+                .map(|(flight, key)| (flight.aim(), Some(*key)));
+            let voided: Vec<_> = voided.collect();
+            // A failure is counted there.
+            let _ = remove(&self.runtime, &self.chain, &self.flights, &voided).await;
         }
     }
 }
 
 impl<N: Node, V: Clone> Arrived<N, V> {
     fn land(&self) {
-        self.leg.flight.land(Ok(self.found.value.clone()));
+        self.leg.flight.land(Ok(self.value.clone()));
     }
 }
 

@@ -7,14 +7,18 @@
 //! - a field is followed by the end, by `:` or by a literal whose first character the macros
 //!   checked to be usable as a separator;
 //! - neither `:` nor that character ever stands unescaped in the field's text;
-//! - the text itself tells values of the field's type apart (see [`text`]).
+//! - the text itself tells values of the field's type apart (see [`text`] for the one exception,
+//!   which the envelope's digest catches).
 
 mod text;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::envelope::Seal;
 use crate::error::{Error, Result};
+use crate::flight::panic_message;
 use crate::meta::Meta;
 use crate::node::{KeyPart, Node};
 
@@ -33,22 +37,25 @@ impl Key {
         &self.0
     }
 
-    /// The key of `node` under `prefix`.
-    pub(crate) fn of<N: Node>(node: &N, meta: &Meta, prefix: &str) -> Result<Self> {
+    /// The key of `node` under `prefix`, and the digest that its entries carry.
+    pub(crate) fn of<N: Node>(node: &N, meta: &Meta, prefix: &str) -> Result<(Self, u64)> {
         let mut writer = KeyWriter::default();
         if !prefix.is_empty() {
             writer.literal(prefix);
             writer.literal(":");
         }
-        node.write_key(&mut writer);
+        // A panic in a field's `Serialize` is a key that can't be written.
+        catch_unwind(AssertUnwindSafe(|| node.write_key(&mut writer)))
+            .map_err(|panic| Error::key(meta.name(), panic_message(&*panic)))?;
         if !meta.version().is_empty() {
             writer.literal(":");
             writer.literal(meta.version());
         }
-        match writer.failure {
-            None => Ok(Self(writer.text.into())),
-            Some(failure) => Err(Error::key(meta.name(), failure)),
+        if let Some(failure) = writer.failure {
+            return Err(Error::key(meta.name(), failure));
         }
+        let digest = Seal::digest(meta, &writer.text, &writer.kinds);
+        Ok((Self(writer.text.into()), digest))
     }
 }
 
@@ -62,6 +69,7 @@ impl fmt::Display for Key {
 #[derive(Debug, Default)]
 pub struct KeyWriter {
     text: String,
+    kinds: String,
     failure: Option<text::Unwritable>,
 }
 
@@ -74,7 +82,7 @@ impl KeyWriter {
     /// Writes a field, followed in the pattern by `separator`, or by `:` or the end where that
     /// is `:`.
     pub fn field<T: KeyPart>(&mut self, value: &T, separator: char) {
-        if let Err(failure) = text::write(&mut self.text, value, separator) {
+        if let Err(failure) = text::write(&mut self.text, &mut self.kinds, value, separator) {
             self.failure.get_or_insert(failure);
         }
     }

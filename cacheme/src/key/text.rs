@@ -1,7 +1,9 @@
 //! A field's value as the text of a key.
 //!
-//! The text is injective for each type: what `Serialize` shows as different becomes different
-//! text. Scalars and strings stand as they are, with every character escaped as `%XX` that is
+//! The text tells values of a type apart that `Serialize` shows as different, as far as the type
+//! shows each of its values by the same kinds of things. Where it doesn't, as an untagged enum of a
+//! number and a string, the number 1 and the string "1" have the same text; for these the kinds are
+//! written down beside it, and become part of the digest in the envelope. Scalars and strings stand as they are, with every character escaped as `%XX` that is
 //! neither alphanumeric nor one of `-_.@+`. Structure is written with characters that are always
 //! escaped inside scalars: `(a,b,)` for a sequence, with a comma behind every element so that no
 //! element and one empty element differ; `(k=v,)` for maps and structs; `Variant(..)` for enums;
@@ -29,14 +31,19 @@ impl ser::Error for Unwritable {
     }
 }
 
-/// Appends `value` to `out`; `separator` never stands unescaped in what is appended, given that
-/// it isn't alphanumeric or one of `%(),=~`.
+/// Appends `value` to `out`, and the kinds of what it is made of to `kinds`; `separator` never
+/// stands unescaped in what is appended, given that it isn't alphanumeric or one of `%(),=~`.
 pub(super) fn write<T: Serialize>(
     out: &mut String,
+    kinds: &mut String,
     value: &T,
     separator: char,
 ) -> Result<(), Unwritable> {
-    value.serialize(&mut Text { out, separator })
+    value.serialize(&mut Text {
+        out,
+        kinds,
+        separator,
+    })
 }
 
 /// Appends `text` to `out` as a scalar.
@@ -57,12 +64,14 @@ pub(super) fn escape(out: &mut String, text: &str, separator: char) {
 
 struct Text<'a> {
     out: &'a mut String,
+    kinds: &'a mut String,
     separator: char,
 }
 
 impl Text<'_> {
-    /// Writes what `Display` shows as a scalar.
-    fn scalar(&mut self, value: impl Display) -> Result<(), Unwritable> {
+    /// Writes what `Display` shows as a scalar of a kind.
+    fn scalar(&mut self, kind: &str, value: impl Display) -> Result<(), Unwritable> {
+        self.kinds.push_str(kind);
         write!(self, "{value}").map_err(ser::Error::custom)
     }
 
@@ -83,6 +92,7 @@ impl Text<'_> {
     }
 
     fn open(&mut self, name: &str) {
+        self.kinds.push('(');
         escape(self.out, name, self.separator);
         self.out.push('(');
     }
@@ -102,7 +112,7 @@ impl Write for Text<'_> {
 macro_rules! scalars {
     ($($method:ident($type:ty))*) => {$(
         fn $method(self, value: $type) -> Result<(), Unwritable> {
-            self.scalar(value)
+            self.scalar(stringify!($type), value)
         }
     )*};
 }
@@ -130,11 +140,12 @@ impl Serializer for &mut Text<'_> {
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Unwritable> {
         value
             .iter()
-            .try_for_each(|byte| self.scalar(format_args!("{byte:02x}")))
+            .try_for_each(|byte| self.scalar("x", format_args!("{byte:02x}")))
     }
 
     fn serialize_none(self) -> Result<(), Unwritable> {
         self.out.push('~');
+        self.kinds.push('~');
         Ok(())
     }
 
@@ -149,6 +160,7 @@ impl Serializer for &mut Text<'_> {
 
     fn serialize_unit(self) -> Result<(), Unwritable> {
         self.out.push_str("()");
+        self.kinds.push_str("()");
         Ok(())
     }
 
@@ -162,7 +174,7 @@ impl Serializer for &mut Text<'_> {
         _index: u32,
         variant: &'static str,
     ) -> Result<(), Unwritable> {
-        self.scalar(variant)
+        self.scalar("unit", variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(

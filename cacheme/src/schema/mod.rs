@@ -12,7 +12,9 @@
 
 mod source;
 
+use std::any::type_name;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_64;
@@ -46,10 +48,14 @@ fn describe<T: DeserializeOwned>() -> Result<String, NeedsSelfDescribing> {
     for _ in 0..Trace::WALKS {
         let before = trace.progress();
         root.clear();
-        // Whether the walk made a value doesn't matter: the trace is what it is for.
-        let _ = T::deserialize(&mut Source::new(&mut trace, &mut root));
+        // Whether the walk made a value doesn't matter: the trace is what it is for. A type that
+        // panics on made-up values ends its walk like one that refuses them.
+        let walk = || T::deserialize(&mut Source::new(&mut trace, &mut root)).is_ok();
+        if catch_unwind(AssertUnwindSafe(walk)).is_err() {
+            trace.leave_all();
+        }
         if trace.undescribed {
-            return Err(NeedsSelfDescribing(std::any::type_name::<T>()));
+            return Err(NeedsSelfDescribing(type_name::<T>()));
         }
         if trace.progress() == before || !trace.containers.iter().any(Container::is_open) {
             break;
@@ -72,6 +78,9 @@ struct Trace {
 #[derive(Debug)]
 struct Container {
     name: &'static str,
+    /// The Rust type, which tells instances of a generic type apart, and types of one name. Not
+    /// part of the text: it says where a type is, and not what it looks like.
+    of: &'static str,
     /// The fields of a struct or the variants of an enum.
     names: &'static [&'static str],
     /// What is known of each variant; a struct is one variant.
@@ -109,22 +118,32 @@ impl Trace {
     }
 
     /// The index of a container, which is new or was seen before.
-    fn container(
+    fn container<T>(
         &mut self,
         name: &'static str,
         names: &'static [&'static str],
         variants: usize,
     ) -> usize {
-        let known = |c: &Container| c.name == name && c.names == names;
+        let of = type_name::<T>();
+        let known = |c: &Container| c.name == name && c.of == of && c.names == names;
         self.containers.iter().position(known).unwrap_or_else(|| {
             self.containers.push(Container {
                 name,
+                of,
                 names,
                 variants: vec![Variant::default(); variants],
                 entered: 0,
             });
             self.containers.len() - 1
         })
+    }
+
+    /// Starts over after a walk that was torn off.
+    fn leave_all(&mut self) {
+        self.depth = 0;
+        for container in &mut self.containers {
+            container.entered = 0;
+        }
     }
 
     /// Whether the walk is inside a type that contains itself.

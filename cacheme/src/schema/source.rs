@@ -163,7 +163,7 @@ impl<'de> Deserializer<'de> for &mut Source<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let container = self.trace.container(name, &[], 1);
+        let container = self.trace.container::<V::Value>(name, &[], 1);
         self.enter(
             container,
             |_| Some(0),
@@ -186,7 +186,7 @@ impl<'de> Deserializer<'de> for &mut Source<'_> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let container = self.trace.container(name, &[], 1);
+        let container = self.trace.container::<V::Value>(name, &[], 1);
         self.enter(
             container,
             |_| Some(0),
@@ -208,7 +208,7 @@ impl<'de> Deserializer<'de> for &mut Source<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let container = self.trace.container(name, fields, 1);
+        let container = self.trace.container::<V::Value>(name, fields, 1);
         self.enter(
             container,
             |_| Some(0),
@@ -222,7 +222,9 @@ impl<'de> Deserializer<'de> for &mut Source<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
-        let container = self.trace.container(name, variants, variants.len());
+        let container = self
+            .trace
+            .container::<V::Value>(name, variants, variants.len());
         let choose = |trace: &Trace| trace.choose(container);
         self.enter(container, choose, |source, variant| {
             visitor.visit_enum(Choice { source, variant })

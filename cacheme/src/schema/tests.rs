@@ -147,3 +147,43 @@ fn refuses_types_that_need_a_self_describing_format() {
     assert!(fingerprint::<Untagged>().is_err());
     assert!(fingerprint::<Vec<Option<Untagged>>>().is_err());
 }
+
+#[derive(Deserialize)]
+struct Wrap<T>(T);
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only the structure matters")]
+struct Both<A, B> {
+    a: Wrap<A>,
+    b: Wrap<B>,
+}
+
+#[test]
+fn tells_instances_of_a_generic_type_apart() {
+    let both = [
+        fingerprint::<Both<u32, i64>>(),
+        fingerprint::<Both<u32, f64>>(),
+        fingerprint::<Both<i64, u32>>(),
+    ];
+    assert!(both[0] != both[1] && both[0] != both[2] && both[1] != both[2]);
+    assert_ne!(
+        fingerprint::<Wrap<Wrap<u32>>>(),
+        fingerprint::<Wrap<Wrap<String>>>()
+    );
+}
+
+#[derive(Debug)]
+struct Picky;
+
+impl<'de> Deserialize<'de> for Picky {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        assert!(!text.is_empty(), "only what was written is read");
+        Ok(Self)
+    }
+}
+
+#[test]
+fn survives_a_type_that_panics_on_made_up_values() {
+    assert!(fingerprint::<(u8, Picky)>().is_ok());
+}

@@ -9,20 +9,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase, TableDefinition, TableError};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Entry, Storage, StorageFuture};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, NEVER, SystemClock, millis};
 use crate::error::BoxError;
 use crate::key::Key;
 
 /// Key to (expiry in ms since the Unix epoch, value). All ones never expires.
 const ENTRIES: TableDefinition<&str, (u64, &[u8])> = TableDefinition::new("cacheme-v1");
-const NEVER: u64 = u64::MAX;
 
 /// Entries in a redb file.
 ///
@@ -245,12 +243,6 @@ impl Storage for FileStorage {
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
         Box::pin(self.write(Change::Remove(keys.to_vec())))
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis())
-        .unwrap_or(NEVER)
-        .min(NEVER - 1)
 }
 
 impl fmt::Debug for FileStorage {

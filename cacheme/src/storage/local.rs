@@ -79,6 +79,9 @@ impl LocalStorage {
     }
 
     pub(super) fn into_cache(self, clock: Arc<dyn Clock>) -> Result<LocalCache, String> {
+        if self.capacity == 0 {
+            return Err("a capacity of 0 keeps nothing".to_owned());
+        }
         let monotonic = Arc::clone(&clock);
         let entries = Cache::builder()
             .capacity(self.capacity)

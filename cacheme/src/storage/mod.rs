@@ -60,6 +60,7 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()>;
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<S: Storage + ?Sized> Storage for Arc<S> {
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
         (**self).get_many(keys)

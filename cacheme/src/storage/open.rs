@@ -89,6 +89,9 @@ impl Unopened {
     /// Opens what is registered under `name`.
     pub(crate) async fn open(self, name: &str, clock: &Arc<dyn Clock>) -> Result<Ready> {
         let opening = Opening { name, clock };
+        if name.is_empty() {
+            return Err(opening.refuse("its name is empty"));
+        }
         match self {
             Self::Url(url) => opening.url(&url).await,
             #[cfg(feature = "local")]

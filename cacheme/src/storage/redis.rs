@@ -111,7 +111,8 @@ impl RedisStorage {
         let unanswered = &self.link.unanswered;
         match &outcome {
             Err(error) if *error.kind() == ErrorKind::Timeout => {
-                if unanswered.fetch_add(1, Ordering::Relaxed) + 1 == Self::SILENCE {
+                let count = unanswered.fetch_add(1, Ordering::Relaxed) + 1;
+                if count.is_multiple_of(Self::SILENCE) {
                     let client = self.client.clone();
                     tokio::spawn(async move { client.force_reconnection().await });
                 }
@@ -256,7 +257,9 @@ fn names(keys: &[Key]) -> Vec<&str> {
 }
 
 fn expiration(ttl: Duration) -> Expiration {
-    Expiration::PX(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX))
+    // A century: Redis refuses a time to live whose end it can't count.
+    const MOST: i64 = 100 * 366 * 24 * 3600 * 1000;
+    Expiration::PX(i64::try_from(ttl.as_millis()).map_or(MOST, |ttl| ttl.min(MOST)))
 }
 
 impl fmt::Debug for RedisStorage {

@@ -119,6 +119,35 @@ async fn a_node_that_fails_in_a_batch_fails_alone() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_default_load_all_gives_each_load_its_deadline() {
+    let bench = Bench::new(Acts::Load).await;
+    // 30 s is the builder's default; 40 loads of 20 s, 32 at a time, take 40 s.
+    bench.script.set_time(Duration::from_secs(20));
+    let batch = bench
+        .runtime
+        .get_all((0..40).map(|number| Remote { number }));
+    assert_eq!(batch.await.expect("values").len(), 40);
+    bench.script.set_time(Duration::from_secs(31));
+    let batch = bench
+        .runtime
+        .get_all((40..42).map(|number| Remote { number }));
+    let error = batch.await.expect_err("every load is too slow");
+    assert!(error.is_timeout(), "{error:#}");
+}
+
+#[tokio::test]
+async fn a_storage_that_panics_is_a_counted_miss() {
+    let bench = Bench::new(Acts::Load).await;
+    bench.far.set_mode(Mode::Panics);
+    let value = promptly(bench.runtime.get(Remote { number: 1 })).await;
+    assert_eq!(value.expect("a value"), 1);
+    let stats = bench.runtime.stats();
+    let tier = &stats.node::<Remote>().expect("the node is known").tiers()[0];
+    assert_eq!(tier.missed(cacheme::Miss::Unavailable), 1);
+    assert_eq!(tier.failed_writes(), 1);
+}
+
 #[tokio::test]
 async fn the_default_load_all_contains_a_panic() {
     let bench = Bench::new(Acts::Panic).await;

@@ -87,6 +87,40 @@ async fn promise_3_a_write_under_way_is_taken_back() {
 }
 
 #[tokio::test]
+async fn promise_3_a_write_that_lands_after_the_invalidation_stays_nowhere() {
+    let bench = Bench::new(Acts::Load).await;
+    bench.far.set_mode(Mode::HoldsWrites);
+    let old = bench.get();
+    until(|| bench.far.has_begun(Call::Put(1))).await;
+    bench.script.set_source(1);
+    bench.invalidate().await;
+    bench.far.set_mode(Mode::AnswersWritesLate);
+    until(|| bench.far.entries().len() == 1).await;
+    // What is there now is old. Whoever reads it may copy it into the near tier.
+    assert_eq!(bench.value().await, 7);
+    bench.far.set_mode(Mode::Works);
+    assert_eq!(outcome(old).await, 7);
+    assert_eq!(bench.value().await, 1007);
+    assert_eq!(bench.value().await, 1007);
+}
+
+#[tokio::test]
+async fn a_prefix_that_changes_during_a_load_keeps_entries_apart() {
+    let bench = Bench::new(Acts::Wait).await;
+    let old = bench.get();
+    until(|| bench.script.calls().len() == 1).await;
+    bench.runtime.set_prefix("tenant");
+    bench.script.set_source(1);
+    let new = bench.get();
+    until(|| bench.script.calls().len() == 2).await;
+    bench.script.set(Acts::Load);
+    assert_eq!((outcome(old).await, outcome(new).await), (7, 1007));
+    assert_eq!(bench.value().await, 1007);
+    bench.runtime.set_prefix("");
+    assert_eq!(bench.value().await, 7);
+}
+
+#[tokio::test]
 async fn promise_3_a_read_that_began_before_fills_no_nearer_tier() {
     let bench = Bench::new(Acts::Load).await;
     let full = Bench::new(Acts::Load).await;

@@ -97,7 +97,7 @@ fn far<N: Node>(runtime: &Cacheme) -> TierStats {
 }
 
 #[tokio::test]
-async fn every_cut_is_a_miss_and_is_replaced() {
+async fn promise_5_every_cut_is_a_miss_and_is_replaced() {
     let mut bench = Bench::new().await;
     assert!(bench.is_loaded().await);
     let good = bench.stored();
@@ -113,7 +113,7 @@ async fn every_cut_is_a_miss_and_is_replaced() {
 }
 
 #[tokio::test]
-async fn every_flipped_byte_is_a_miss_and_is_replaced() {
+async fn promise_5_every_flipped_byte_is_a_miss_and_is_replaced() {
     let mut bench = Bench::new().await;
     assert!(bench.is_loaded().await);
     let good = bench.stored();
@@ -134,7 +134,7 @@ async fn every_flipped_byte_is_a_miss_and_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_wrote_is_a_miss_and_is_replaced() {
+async fn promise_5_what_somebody_else_wrote_is_a_miss_and_is_replaced() {
     let mut bench = Bench::new().await;
     assert!(bench.is_loaded().await);
     let good = bench.stored();
@@ -161,7 +161,7 @@ async fn what_somebody_else_wrote_is_a_miss_and_is_replaced() {
 }
 
 #[tokio::test]
-async fn an_entry_under_another_key_is_a_miss() {
+async fn promise_5_an_entry_under_another_key_is_a_miss() {
     let mut bench = Bench::new().await;
     let other = bench.runtime.get_with(Stored { number: 2 }, |_| async {
         Ok("of another".to_owned())
@@ -191,7 +191,7 @@ mod older {
 }
 
 #[tokio::test]
-async fn a_value_of_another_structure_is_a_miss() {
+async fn promise_5_a_value_of_another_structure_is_a_miss() {
     let bench = Bench::new().await;
     let other = standing_still(&bench.server).await;
     for _ in 0..2 {
@@ -260,7 +260,7 @@ impl cacheme::Codec<u64> for Other {
 }
 
 #[tokio::test]
-async fn a_value_of_another_codec_is_a_miss() {
+async fn promise_5_a_value_of_another_codec_is_a_miss() {
     let bench = Bench::new().await;
     let (runtime, other) = (&bench.runtime, standing_still(&bench.server).await);
     let coded = Coded::<cacheme::codec::Bincode>(std::marker::PhantomData);
