@@ -110,7 +110,9 @@ impl Chain {
     pub(crate) fn stats(&self) -> NodeStats {
         let tiers = self.tiers.iter();
         let tiers = tiers.map(|link| link.counters.read(link.name)).collect();
-        self.counters.read(self.id, &self.meta, self.leading, tiers)
+        let (id, path) = (self.id, self.type_name);
+        self.counters
+            .read(id, self.meta.name(), path, self.leading, tiers)
     }
 }
 

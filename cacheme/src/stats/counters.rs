@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::striped::Striped;
 use super::{Miss, NodeStats, TierStats};
-use crate::meta::Meta;
 
 /// What happens to a node beside the hits of its tiers.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +54,8 @@ impl NodeCounters {
     pub(crate) fn read(
         &self,
         id: TypeId,
-        meta: &Meta,
+        name: &'static str,
+        path: &'static str,
         leading: usize,
         tiers: Vec<TierStats>,
     ) -> NodeStats {
@@ -63,8 +63,8 @@ impl NodeCounters {
         let requests = self.sum(NodeEvent::Passed) + in_process;
         NodeStats {
             id,
-            name: meta.name(),
-            path: meta.path(),
+            name,
+            path,
             requests,
             joined: self.sum(NodeEvent::Joined),
             misses: self.sum(NodeEvent::Missed),

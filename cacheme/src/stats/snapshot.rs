@@ -60,7 +60,7 @@ impl NodeStats {
         self.name
     }
 
-    /// The node's name with its module.
+    /// The node's name with its module, and the parameters of a generic one.
     pub fn path(&self) -> &str {
         self.path
     }
@@ -192,10 +192,11 @@ impl fmt::Display for Stats {
 
 impl fmt::Display for NodeStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameters = self.path.find('<').map_or("", |at| &self.path[at..]);
         write!(
             f,
-            "{}: {} requests, {:.1} % hit ({} hits, {} joined, {} misses); \
-             {} loaded, {} failed, {:.2?} a call",
+            "{}{parameters}: {} requests, {:.1} % hit ({} hits, {} joined, {} misses); \
+             {} loaded, {} failed",
             self.name,
             self.requests,
             100.0 * self.hit_ratio(),
@@ -204,8 +205,10 @@ impl fmt::Display for NodeStats {
             self.misses,
             self.loads,
             self.failed_loads,
-            self.mean_load_time(),
         )?;
+        if self.load_calls > 0 {
+            write!(f, ", {:.2?} a call", self.mean_load_time())?;
+        }
         for tier in &self.tiers {
             write!(f, "\n  {tier}")?;
         }
