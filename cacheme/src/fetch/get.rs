@@ -144,11 +144,13 @@ impl<N: Node> Fetch<N> {
                     return Ok(value);
                 }
                 Boarding::Joined(waiting) => {
-                    // Without an outcome its tokio runtime is gone, and somebody has to begin anew.
+                    // Before the wait, which may be cancelled.
+                    counters.add(NodeEvent::Joined, 1);
                     if let Some(outcome) = waiting.outcome().await {
-                        counters.add(NodeEvent::Joined, 1);
                         return outcome;
                     }
+                    // Its tokio runtime is gone: a request anew, and somebody has to lead.
+                    counters.add(NodeEvent::Passed, 1);
                 }
                 Boarding::Leads(flight, waiting) => {
                     self.depart(runtime, &prefix, vec![flight], source(), Reads::Tiers)?;

@@ -106,13 +106,13 @@ impl<N: Load> Fetch<N> {
             } in awaited
             {
                 match waiting.outcome().await {
-                    Some(outcome) => {
-                        counters.add(NodeEvent::Joined, places.len() - usize::from(leads));
-                        values.put(&places, &outcome?);
-                    }
+                    Some(outcome) => values.put(&places, &outcome?),
                     None if leads => return Err(Error::lost(self.chain().meta.name())),
-                    // Its tokio runtime is gone, and somebody has to begin anew.
-                    None => missing.push((aim, places)),
+                    // Its tokio runtime is gone: a request anew, and somebody has to lead.
+                    None => {
+                        counters.add(NodeEvent::Passed, places.len());
+                        missing.push((aim, places));
+                    }
                 }
             }
         }
@@ -130,14 +130,20 @@ impl<N: Load> Fetch<N> {
         let mut awaited = Vec::with_capacity(missing.len());
         let mut flights = Vec::new();
         for wanted in missing {
+            // Counted before the wait, which may be cancelled or end with another node's error.
+            let joined = |requests| self.chain().counters.add(NodeEvent::Joined, requests);
             let (waiting, leads) = match self.board(&wanted.0) {
                 Boarding::There(value) => {
-                    self.chain().counters.add(NodeEvent::Joined, wanted.1.len());
+                    joined(wanted.1.len());
                     values.put(&wanted.1, &value);
                     continue;
                 }
-                Boarding::Joined(waiting) => (waiting, false),
+                Boarding::Joined(waiting) => {
+                    joined(wanted.1.len());
+                    (waiting, false)
+                }
                 Boarding::Leads(flight, waiting) => {
+                    joined(wanted.1.len() - 1);
                     flights.push(flight);
                     (waiting, true)
                 }

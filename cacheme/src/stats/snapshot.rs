@@ -36,9 +36,10 @@ impl Stats {
 
 /// The figures of a node.
 ///
-/// Every request is a [hit](NodeStats::hits), [joined](NodeStats::joined) another's flight, or is
-/// a [miss](NodeStats::misses): the three add up to [`requests`](NodeStats::requests) when nothing
-/// is under way. Every instance of a generic node has figures of its own.
+/// Every request is a [hit](NodeStats::hits), [joined](NodeStats::joined) another's flight, or is a
+/// [miss](NodeStats::misses): the three add up to [`requests`](NodeStats::requests) when nothing is
+/// under way; one that was begun anew, since the tokio runtime it waited for was shut down, is two
+/// requests. Every instance of a generic node has figures of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeStats {
     pub(super) id: TypeId,

@@ -30,6 +30,26 @@ async fn promise_2_a_starter_that_is_aborted_leaves_the_rest_served() {
         assert_eq!(value.expect("a value"), 7);
     }
     assert_eq!(bench.script.calls().len(), 1);
+    bench.figures_add_up();
+}
+
+#[tokio::test]
+async fn a_waiter_that_is_dropped_is_counted() {
+    let bench = Bench::new(Acts::Wait).await;
+    let get = || bench.runtime.get(Numbered { number: 7 });
+    poll_and_drop(get(), 3).await;
+    poll_and_drop(get(), 3).await;
+    poll_and_drop(
+        bench
+            .runtime
+            .get_all([Numbered { number: 7 }, Numbered { number: 7 }]),
+        3,
+    )
+    .await;
+    bench.script.set(Acts::Load);
+    assert_eq!(promptly(get()).await.expect("a value"), 7);
+    assert_eq!(bench.requests(), 5);
+    bench.figures_add_up();
 }
 
 /// Polls a future so many times, letting others run in between, then drops it.

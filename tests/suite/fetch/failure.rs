@@ -116,6 +116,9 @@ async fn a_node_that_fails_in_a_batch_fails_alone() {
         let rest = promptly(bench.runtime.get_all(rest)).await;
         assert_eq!(rest.expect("values"), [0, 1, 2, 4]);
         assert_eq!(bench.script.calls().len(), 1);
+        let twice = [3, 9, 9].map(|number| Numbered { number });
+        assert!(promptly(bench.runtime.get_all(twice)).await.is_err());
+        bench.figures_add_up();
     }
 }
 

@@ -38,6 +38,14 @@ impl Bench {
         }
     }
 
+    /// Checks that every request is a hit, joined a flight, or is a miss.
+    fn figures_add_up(&self) {
+        for node in self.runtime.stats().nodes() {
+            let answered = node.hits() + node.joined() + node.misses();
+            assert_eq!(node.requests(), answered, "{node}");
+        }
+    }
+
     /// How many requests there were, of all nodes.
     fn requests(&self) -> u64 {
         let stats = self.runtime.stats();
