@@ -5,14 +5,17 @@
 use std::error::Error;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::marker::PhantomData;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::listener::{Cause, Listener};
 use crate::policy::Policy;
+use crate::rules::Rules;
+use crate::shard::Admission;
+use crate::stats::Lookups;
 
 /// Settings of a [`Cache`]; made by [`Cache::builder`].
 ///
@@ -31,26 +34,34 @@ use crate::policy::Policy;
 /// ```
 pub struct Builder<K, V, S = RandomState> {
     capacity: Option<usize>,
-    policy: Policy,
-    hasher: S,
-    clock: Clock,
-    entry: PhantomData<fn() -> (K, V)>,
+    pub(crate) shards: Option<usize>,
+    pub(crate) admission: Admission,
+    pub(crate) hasher: S,
+    pub(crate) clock: Clock,
+    pub(crate) lookups: Lookups,
+    pub(crate) rules: Rules<K, V>,
 }
 
 impl<K, V> Builder<K, V> {
     pub(crate) fn new() -> Self {
         Self {
             capacity: None,
-            policy: Policy::default(),
+            shards: None,
+            admission: Admission {
+                policy: Policy::default(),
+                doorkeeper: false,
+            },
             hasher: RandomState::default(),
             clock: Clock::system(),
-            entry: PhantomData,
+            lookups: Lookups::uncounted(),
+            rules: Rules::new(),
         }
     }
 }
 
 impl<K, V, S> Builder<K, V, S> {
-    /// Sets how many entries the cache keeps at most, up to 4,294,967,295.
+    /// Sets how many entries the cache keeps at most, or, with a [`weigher`](Self::weigher), how much
+    /// they weigh at most.
     ///
     /// The capacity is a bound, not an allocation: memory is taken as entries come. A cache of capacity
     /// 0 works and keeps nothing.
@@ -86,7 +97,7 @@ impl<K, V, S> Builder<K, V, S> {
     /// ```
     #[must_use]
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+        self.admission.policy = policy;
         self
     }
 
@@ -112,10 +123,12 @@ impl<K, V, S> Builder<K, V, S> {
     pub fn hasher<H>(self, hasher: H) -> Builder<K, V, H> {
         Builder {
             capacity: self.capacity,
-            policy: self.policy,
+            shards: self.shards,
+            admission: self.admission,
             hasher,
             clock: self.clock,
-            entry: PhantomData,
+            lookups: self.lookups,
+            rules: self.rules,
         }
     }
 
@@ -155,6 +168,220 @@ impl<K, V, S> Builder<K, V, S> {
         self.clock = Clock::new(clock);
         self
     }
+
+    /// Sets what entries weigh. By default each weighs one.
+    ///
+    /// The capacity is then one of weight, in whatever unit the weigher uses, such as bytes. A weight of
+    /// zero counts as one, so that there are never more entries than the capacity says. An entry that
+    /// weighs more than a shard may hold, which is the capacity divided by the number of
+    /// [`shards`](Self::shards), is not kept: it goes to the [listener](Self::on_evict) as
+    /// [`Cause::TooHeavy`]. The weight is taken when an entry is inserted, mostly without a lock; it
+    /// takes 4 bytes for each entry.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::{BuildError, Cache};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let pages = Cache::builder()
+    ///     .capacity(1000)
+    ///     .weigher(|_url: &String, page: &String| u32::try_from(page.len()).unwrap_or(u32::MAX))
+    ///     .build()?;
+    /// pages.insert("/big".to_owned(), "x".repeat(1001));
+    /// assert_eq!(pages.get("/big"), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn weigher(mut self, weigh: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
+        self.rules.weigher = Some(Box::new(weigh));
+        self
+    }
+
+    /// Sets how long entries live for which [`insert`](Cache::insert) is not told. By default for ever.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use cacheme_tinylfu::{BuildError, Cache};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let cache = Cache::builder().capacity(100).ttl(Duration::from_secs(60)).build()?;
+    /// cache.insert("one", 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.rules.ttl = ttl.into();
+        self
+    }
+
+    /// Sets how long entries live without being used, besides their lifetime. By default for ever.
+    ///
+    /// An entry is used when it is inserted, replaced or found. So that hits on a hot entry don't write
+    /// all the time, a use is noted only if the last one that was is longer ago than a 64th of this
+    /// time: an entry may expire early by as much.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use cacheme_tinylfu::{BuildError, Cache};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let sessions = Cache::builder().capacity(100).idle(Duration::from_secs(600)).build()?;
+    /// sessions.insert("one", 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn idle(mut self, idle: Duration) -> Self {
+        self.rules.idle = idle.into();
+        self
+    }
+
+    /// Sets how long each entry lives by a closure, which sees it when [`insert`](Cache::insert) is
+    /// called. Where it returns nothing, [`ttl`](Self::ttl) holds.
+    ///
+    /// It runs before a lock is taken, except within [`compute`](Cache::compute).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use cacheme_tinylfu::{BuildError, Cache};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let answers = Cache::builder()
+    ///     .capacity(100)
+    ///     .expires_after(|_key: &u64, found: &Option<u64>| {
+    ///         found.is_none().then_some(Duration::from_secs(5))
+    ///     })
+    ///     .build()?;
+    /// answers.insert(1, Some(2));
+    /// answers.insert(2, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn expires_after(
+        mut self,
+        expires_after: impl Fn(&K, &V) -> Option<Duration> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.expires_after = Some(Box::new(expires_after));
+        self
+    }
+
+    /// Sets who gets the entries that the cache evicts.
+    ///
+    /// It is called in the thread whose call evicts, after the lock is released: it may use the cache.
+    /// Two entries of one key may come in any order where several threads insert it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// use cacheme_tinylfu::{BuildError, Cache, Cause};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let (evicted, entries) = mpsc::channel();
+    /// let cache = Cache::builder()
+    ///     .capacity(1)
+    ///     .on_evict(move |key, value, cause| {
+    ///         let _ = evicted.send((key, value, cause));
+    ///     })
+    ///     .build()?;
+    /// cache.insert("one", 1);
+    /// cache.insert("two", 2);
+    /// assert_eq!(entries.try_recv(), Ok(("one", 1, Cause::Capacity)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_evict(mut self, call: impl Fn(K, V, Cause) + Send + Sync + 'static) -> Self {
+        self.rules.listener = Listener::new(call);
+        self
+    }
+
+    /// Keeps an entry only if its key was inserted before, not long ago; by default all are kept.
+    ///
+    /// The first insertion of a key is refused, and goes to the [listener](Self::on_evict) as
+    /// [`Cause::FirstSeen`]. For caches whose memory is dear and most of whose keys are used once: every
+    /// key costs one more miss. A [`BloomFilter`](crate::BloomFilter) of 10 bits for each of 4 keys an
+    /// entry remembers who was there, and forgets all when it is full; it takes one unknown key in a
+    /// hundred for a known one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::{BuildError, Cache};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let cache = Cache::builder().capacity(100).doorkeeper().build()?;
+    /// cache.insert("one", 1);
+    /// assert_eq!(cache.get("one"), None);
+    /// cache.insert("one", 1);
+    /// assert_eq!(cache.get("one"), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn doorkeeper(mut self) -> Self {
+        self.admission.doorkeeper = true;
+        self
+    }
+
+    /// Counts hits and misses for [`Cache::stats`], which the cache does not do by default.
+    ///
+    /// Costs some nanoseconds for each lookup and 2 KiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::{BuildError, Cache};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let cache = Cache::<u64, u64>::builder().capacity(100).record_stats().build()?;
+    /// assert_eq!(cache.get(&1), None);
+    /// assert_eq!(cache.stats().misses, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn record_stats(mut self) -> Self {
+        self.lookups = Lookups::counted();
+        self
+    }
+
+    /// Sets into how many shards the cache is split: the next power of two, up to 16,777,216. By default
+    /// 16 for each CPU, but no more than leave each a capacity of 1024.
+    ///
+    /// Shards evict each for themselves. Fewer of them let heavier entries in; more of them make threads
+    /// wait less for each other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::{BuildError, Cache};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let cache = Cache::<u64, u64>::builder().capacity(1_000_000).shards(1).build()?;
+    /// assert_eq!(cache.shards(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
 }
 
 impl<K, V, S: BuildHasher> Builder<K, V, S> {
@@ -162,8 +389,7 @@ impl<K, V, S: BuildHasher> Builder<K, V, S> {
     ///
     /// # Errors
     ///
-    /// [`BuildError::NoCapacity`] when the capacity was never set, and
-    /// [`BuildError::CapacityTooLarge`] when it is above 4,294,967,295.
+    /// [`BuildError::NoCapacity`] when the capacity was never set.
     ///
     /// # Examples
     ///
@@ -178,12 +404,11 @@ impl<K, V, S: BuildHasher> Builder<K, V, S> {
     /// ```
     pub fn build(self) -> Result<Cache<K, V, S>, BuildError> {
         let capacity = self.capacity.ok_or(BuildError::NoCapacity)?;
-        let capacity = u32::try_from(capacity).map_err(|_| BuildError::CapacityTooLarge)?;
         Ok(self.build_with(capacity))
     }
 
-    pub(crate) fn build_with(self, capacity: u32) -> Cache<K, V, S> {
-        Cache::assemble(capacity, self.policy, self.hasher, self.clock)
+    pub(crate) fn build_with(self, capacity: usize) -> Cache<K, V, S> {
+        Cache::assemble(capacity, self)
     }
 }
 
@@ -191,7 +416,7 @@ impl<K, V, S> fmt::Debug for Builder<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("capacity", &self.capacity)
-            .field("policy", &self.policy)
+            .field("policy", &self.admission.policy)
             .finish_non_exhaustive()
     }
 }
@@ -202,17 +427,12 @@ impl<K, V, S> fmt::Debug for Builder<K, V, S> {
 pub enum BuildError {
     /// [`Builder::capacity`] was not called.
     NoCapacity,
-    /// The capacity is above 4,294,967,295, which is more than there are numbers for entries.
-    CapacityTooLarge,
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCapacity => f.write_str("the capacity of the cache was not set"),
-            Self::CapacityTooLarge => {
-                write!(f, "the capacity of the cache is above {} entries", u32::MAX)
-            }
         }
     }
 }
@@ -230,22 +450,9 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_pointer_width = "64")]
-    fn capacity_must_fit_in_a_slot_index() {
-        let builder = || Builder::<u8, u8>::new();
-        let largest = u32::MAX as usize;
-        let error = builder().capacity(largest + 1).build().err();
-        assert_eq!(error, Some(BuildError::CapacityTooLarge));
-        let built = builder().capacity(largest).build();
-        assert_eq!(built.map(|cache| cache.capacity()), Ok(largest));
-    }
-
-    #[test]
     fn messages_are_lower_case_without_full_stop() {
-        for error in [BuildError::NoCapacity, BuildError::CapacityTooLarge] {
-            let message = error.to_string();
-            assert_eq!(message, message.to_lowercase());
-            assert!(!message.ends_with('.'));
-        }
+        let message = BuildError::NoCapacity.to_string();
+        assert_eq!(message, message.to_lowercase());
+        assert!(!message.ends_with('.'));
     }
 }

@@ -19,8 +19,9 @@ impl Clock {
         Self::new(move || start.elapsed())
     }
 
-    fn now(&self) -> u64 {
-        nanoseconds((self.0)())
+    #[inline]
+    pub(crate) fn now(&self) -> Moment {
+        Moment(nanoseconds((self.0)()))
     }
 }
 
@@ -30,22 +31,47 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// The moment from which an entry is no longer there, in nanoseconds of its cache's [`Clock`].
+/// A time of the [`Clock`], in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(pub(crate) u64);
+
+/// The moment from which an entry is no longer there.
 ///
 /// The largest value stands for never; a deadline 584 years away is taken as that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Deadline(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(pub(crate) u64);
 
 impl Deadline {
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
-    pub(crate) fn after(ttl: Duration, clock: &Clock) -> Self {
-        Self(clock.now().saturating_add(nanoseconds(ttl)))
+    pub(crate) fn after(span: Span, now: Moment) -> Self {
+        Self(now.0.saturating_add(span.0))
     }
 
+    /// Reads the clock only if the moment comes at all.
     #[inline]
     pub(crate) fn has_passed(self, clock: &Clock) -> bool {
-        self != Self::NEVER && clock.now() >= self.0
+        self != Self::NEVER && self.is_before(clock.now())
+    }
+
+    /// Whether it has passed by then.
+    pub(crate) fn is_before(self, now: Moment) -> bool {
+        self != Self::NEVER && self.0 <= now.0
+    }
+}
+
+/// A length of time in nanoseconds; the largest value has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Span(pub(crate) u64);
+
+impl Span {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const ENDLESS: Self = Self(u64::MAX);
+}
+
+impl From<Duration> for Span {
+    fn from(duration: Duration) -> Self {
+        Self(nanoseconds(duration))
     }
 }
 
@@ -63,15 +89,15 @@ mod tests {
 
     #[test]
     fn deadline_passes_at_its_moment() {
-        let deadline = Deadline::after(Duration::from_nanos(2), &at(Duration::from_nanos(5)));
+        let deadline = Deadline::after(Span(2), Moment(5));
         assert!(!deadline.has_passed(&at(Duration::from_nanos(6))));
         assert!(deadline.has_passed(&at(Duration::from_nanos(7))));
     }
 
     #[test]
     fn deadline_too_far_for_the_clock_is_never() {
-        let clock = at(Duration::from_nanos(1));
-        assert_eq!(Deadline::after(Duration::MAX, &clock), Deadline::NEVER);
+        let span = Span::from(Duration::MAX);
+        assert_eq!(Deadline::after(span, Moment(1)), Deadline::NEVER);
         assert!(!Deadline::NEVER.has_passed(&at(Duration::MAX)));
     }
 

@@ -1,78 +1,100 @@
-//! The shards of a cache, and which of them a key belongs to.
+//! The shards of a cache and their locks.
 //!
-//! More shards mean less waiting for locks, but each evicts by itself, so that small shards cost hit
-//! ratio. A shard has at least 512 entries of capacity, unless it is the only one, and there are no
-//! more than a few per CPU. The number is a power of two and the capacities of the shards sum up to
-//! that of the cache exactly.
-//!
-//! A lock that was poisoned is used as if it wasn't. That is sound because a shard runs no user code
-//! between the first and the last step of a change (see [`crate::shard`]): a panic finds it whole.
+//! Keys are spread over shards by bits of their hash that nothing else uses, so that threads that work
+//! on different keys seldom meet at a lock. Where the capacity is small, one shard has all of it: a
+//! shard with too few entries would evict what another has room for.
 
 use std::fmt;
-#[cfg(test)]
-use std::sync::TryLockError;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::policy::Policy;
-use crate::shard::Shard;
+use crate::flight::Flights;
+use crate::lock::{Lock, ReadGuard, WriteGuard};
+use crate::shard::{Admission, Shard};
 
 /// The least capacity that a shard has where there are several.
-const MIN_CAPACITY: usize = 512;
-const SHARDS_PER_CPU: usize = 4;
-/// The lowest bit of the hash that chooses the shard. The table takes its tag from the top 7 bits and
-/// its bucket from the low ones: less than 34, since slots are `u32`.
-const FIRST_BIT: u32 = 40;
+const MIN_CAPACITY: u64 = 1024;
+const SHARDS_PER_CPU: usize = 16;
+/// The lowest bit of the hash that chooses the shard. The table takes its tag from the 8 bits below, and
+/// its bucket from the upper half.
+const FIRST_BIT: u32 = 8;
 /// As many shards as the bits between have numbers for.
-const MAX_SHARDS: usize = 1 << (u64::BITS - 7 - FIRST_BIT);
+const MAX_SHARDS: usize = 1 << (32 - FIRST_BIT);
 
 /// A shard and its lock, kept off the cache line of the next one, and off the pair of lines that CPUs
 /// fetch together.
-#[repr(align(128))]
-struct Part<K, V>(Mutex<Shard<K, V>>);
-
-impl<K, V> Part<K, V> {
-    fn lock(&self) -> MutexGuard<'_, Shard<K, V>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+#[repr(C, align(128))]
+struct Part<K, V> {
+    shard: Lock<Shard<K, V>>,
+    flights: Flights,
 }
 
 /// All shards of a cache.
 pub(crate) struct Partition<K, V>(Box<[Part<K, V>]>);
 
 impl<K, V> Partition<K, V> {
-    /// Splits a capacity into shards; `seed` gives the seed of each.
-    pub(crate) fn new(capacity: u32, policy: Policy, seed: impl Fn(usize) -> u64) -> Self {
-        let count = shard_count(capacity as usize, cpus());
-        let shards = capacities(capacity, count)
+    /// Splits a capacity into shards, as many as are asked for or as suit it; `seed` gives the seed of
+    /// each.
+    pub(crate) fn new(
+        capacity: u64,
+        shards: Option<usize>,
+        admission: Admission,
+        seed: impl Fn(usize) -> u64,
+    ) -> Self {
+        let count = match shards {
+            Some(shards) => shards.clamp(1, MAX_SHARDS).next_power_of_two(),
+            None => shard_count(capacity, cpus()),
+        };
+        let parts = capacities(capacity, count)
             .enumerate()
-            .map(|(index, capacity)| Part(Mutex::new(Shard::new(policy, capacity, seed(index)))));
-        Self(shards.collect())
+            .map(|(index, capacity)| Part {
+                shard: Lock::new(Shard::new(admission, capacity, seed(index))),
+                flights: Flights::default(),
+            });
+        Self(parts.collect())
     }
 
-    /// Locks the shard that a hash belongs to.
-    pub(crate) fn lock(&self, hash: u64) -> MutexGuard<'_, Shard<K, V>> {
+    /// How many shards there are: a power of two.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The shard that a hash belongs to.
+    #[inline]
+    pub(crate) fn shard(&self, hash: u64) -> &Lock<Shard<K, V>> {
+        &self.part(hash).shard
+    }
+
+    /// The flights of the shard that a hash belongs to.
+    pub(crate) fn flights(&self, hash: u64) -> &Flights {
+        &self.part(hash).flights
+    }
+
+    #[inline]
+    fn part(&self, hash: u64) -> &Part<K, V> {
         let index = (hash >> FIRST_BIT) as usize & (self.0.len() - 1);
-        self.0[index].lock()
+        &self.0[index]
     }
 
-    /// Locks a shard by its index; there is none past the last.
-    pub(crate) fn lock_at(&self, index: usize) -> Option<MutexGuard<'_, Shard<K, V>>> {
-        self.0.get(index).map(Part::lock)
+    /// A shard by its index; there is none past the last.
+    pub(crate) fn at(&self, index: usize) -> Option<&Lock<Shard<K, V>>> {
+        self.0.get(index).map(|part| &part.shard)
+    }
+
+    /// Shares one shard after the other. A guard has to be dropped before the next is taken.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = ReadGuard<'_, Shard<K, V>>> {
+        self.0.iter().map(|part| part.shard.read_long())
     }
 
     /// Locks one shard after the other. A guard has to be dropped before the next is taken.
-    pub(crate) fn locks(&self) -> impl Iterator<Item = MutexGuard<'_, Shard<K, V>>> {
-        self.0.iter().map(Part::lock)
+    pub(crate) fn writes(&self) -> impl Iterator<Item = WriteGuard<'_, Shard<K, V>>> {
+        self.0.iter().map(|part| part.shard.write())
     }
 }
 
 #[cfg(test)]
 impl<K, V> Partition<K, V> {
     pub(crate) fn is_unlocked(&self) -> bool {
-        self.0
-            .iter()
-            .all(|shard| !matches!(shard.0.try_lock(), Err(TryLockError::WouldBlock)))
+        self.0.iter().all(|part| part.shard.is_free())
     }
 }
 
@@ -88,68 +110,64 @@ fn cpus() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn shard_count(capacity: usize, cpus: usize) -> usize {
+fn shard_count(capacity: u64, cpus: usize) -> usize {
     let wanted = (cpus * SHARDS_PER_CPU).next_power_of_two();
     let most = (capacity / MIN_CAPACITY).max(1).ilog2();
-    wanted.min(1 << most).min(MAX_SHARDS)
+    wanted.min(1 << most.min(MAX_SHARDS.ilog2()))
 }
 
-/// The capacity of each shard: equal, but for the remainder, which goes to the first ones.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "there are at most 131,072 shards"
-)]
-fn capacities(capacity: u32, count: usize) -> impl Iterator<Item = u32> {
-    let count = count as u32;
-    (0..count).map(move |index| capacity / count + u32::from(index < capacity % count))
+/// The capacity of each of `count` shards: equal, but for the remainder, which goes to the first ones.
+pub(crate) fn capacities(capacity: u64, count: usize) -> impl Iterator<Item = u64> {
+    let count = count as u64;
+    (0..count).map(move |index| capacity / count + u64::from(index < capacity % count))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Policy;
+
+    const LRU: Admission = Admission {
+        policy: Policy::Lru,
+        doorkeeper: false,
+    };
 
     #[test]
     fn shards_are_few_and_never_small() {
         assert_eq!(shard_count(0, 8), 1);
-        assert_eq!(shard_count(1023, 8), 1);
-        assert_eq!(shard_count(1024, 8), 2);
-        assert_eq!(shard_count(4000, 8), 4);
-        assert_eq!(shard_count(1_000_000, 2), 8);
-        assert_eq!(shard_count(1_000_000, 3), 16);
-        assert_eq!(shard_count(usize::MAX, 1 << 20), MAX_SHARDS);
+        assert_eq!(shard_count(2047, 8), 1);
+        assert_eq!(shard_count(2048, 8), 2);
+        assert_eq!(shard_count(9000, 8), 8);
+        assert_eq!(shard_count(1_000_000, 2), 32);
+        assert_eq!(shard_count(1_000_000, 3), 64);
+        assert_eq!(shard_count(u64::MAX, 1 << 20), MAX_SHARDS);
     }
 
     #[test]
     fn capacities_sum_up_exactly() {
-        for capacity in [0, 1, 511, 4099, 1_000_003, u32::MAX] {
-            let count = shard_count(capacity as usize, 64);
-            let parts: Vec<u64> = capacities(capacity, count).map(u64::from).collect();
-            assert_eq!(parts.iter().sum::<u64>(), u64::from(capacity));
-            assert!(parts.len() == 1 || parts.iter().all(|&part| part >= 512));
+        for capacity in [0, 1, 511, 4099, 1_000_003, 1 << 40] {
+            let count = shard_count(capacity, 64);
+            let parts: Vec<u64> = capacities(capacity, count).collect();
+            assert_eq!(parts.iter().sum::<u64>(), capacity);
+            assert!(parts.len() == 1 || parts.iter().all(|&part| part >= MIN_CAPACITY));
         }
     }
 
     #[test]
     fn bits_that_the_table_uses_choose_no_shard() {
-        let partition: Partition<u8, u8> = Partition::new(1 << 20, Policy::Lru, |_| 1);
-        for hash in [u64::MAX << 57, (1 << 34) - 1] {
-            let _first = partition.lock(hash);
-            assert!(partition.0[0].0.try_lock().is_err());
+        let partition: Partition<u8, u8> = Partition::new(1 << 20, None, LRU, |_| 1);
+        for hash in [u64::MAX << 32, 0xFF] {
+            assert!(std::ptr::eq(partition.shard(hash), partition.shard(0)));
         }
     }
 
     #[test]
     fn hashes_reach_every_shard() {
-        let partition: Partition<u8, u8> = Partition::new(2048, Policy::Lru, |_| 1);
-        let count = partition.locks().count();
-        assert!(count > 1);
-        for index in 0..count as u64 {
-            let _one = partition.lock(index << FIRST_BIT);
-            let others = partition
-                .0
-                .iter()
-                .filter(|shard| shard.0.try_lock().is_ok());
-            assert_eq!(others.count(), count - 1);
+        let partition: Partition<u8, u8> = Partition::new(4096, None, LRU, |_| 1);
+        assert_eq!(partition.len(), 4);
+        for index in 0..partition.len() {
+            let shard = partition.shard((index as u64) << FIRST_BIT);
+            assert!(std::ptr::eq(shard, &raw const partition.0[index].shard));
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Where a shard's entries are kept: slots that are used again and never move.
 //!
-//! The table and the lists refer to entries by slot. A slot is either free, and then in the free list
-//! and without an entry, or it holds an entry, and then a policy's list has it. The slab grows with
-//! use and never past its limit, so an empty cache of any capacity takes next to no memory.
+//! The table and the lists refer to entries by slot. A slot is either free, and then in the chain of
+//! free ones, or it holds an entry, and then a list of the policy has it. All that a hit needs of an
+//! entry is side by side: with small keys and values, in one cache line. The slab grows with use and
+//! never past its limit, so an empty cache of any capacity takes next to no memory.
 
-#[cfg(test)]
-use std::collections::HashSet;
+use std::ops::{Index, IndexMut};
 
-use crate::list::List;
-use crate::node::{Node, Nodes, Region};
+use crate::cpu::prefetch;
+use crate::mark::Mark;
+
+/// The slot that no entry has. Marks the ends of lists.
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// A key and its value.
 #[derive(Debug)]
@@ -17,104 +20,212 @@ pub(crate) struct Entry<K, V> {
     pub(crate) value: V,
 }
 
-/// Entries and their nodes, by slot.
+/// Which list of the policy holds an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Region {
+    /// New entries.
+    Window,
+    /// Those that may leave next; all of those of [`Policy::Lru`](crate::Policy::Lru).
+    Probation,
+    /// Those that were used while they were next.
+    Protected,
+}
+
+/// An entry, and what the cache knows of it: 16 bytes.
 #[derive(Debug)]
+pub(crate) struct Node<K, V> {
+    pub(crate) key: K,
+    pub(crate) value: V,
+    /// The upper half of the key's hash, kept so that growing the table runs no user code.
+    pub(crate) upper: u32,
+    /// The neighbour nearer to the front of the list.
+    pub(crate) prev: u32,
+    /// The neighbour nearer to the back of the list.
+    pub(crate) next: u32,
+    pub(crate) region: Region,
+    pub(crate) mark: Mark,
+}
+
+#[derive(Debug)]
+enum Slot<K, V> {
+    Held(Node<K, V>),
+    /// Names the free slot that comes next.
+    Free(u32),
+}
+
+/// Entries by slot.
+#[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Slab<K, V> {
-    pub(crate) nodes: Nodes,
-    entries: Vec<Option<Entry<K, V>>>,
-    free: List,
+    slots: Vec<Slot<K, V>>,
+    /// The weight of each slot's entry; empty where every entry weighs one.
+    weights: Vec<u32>,
+    free: u32,
+    len: usize,
 }
 
 impl<K, V> Slab<K, V> {
     pub(crate) fn new() -> Self {
         Self {
-            nodes: Nodes::default(),
-            entries: Vec::new(),
-            free: List::new(Region::Free),
+            slots: Vec::new(),
+            weights: Vec::new(),
+            free: NONE,
+            len: 0,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.free.len() as usize
+        self.len
     }
 
-    pub(crate) fn get(&self, slot: u32) -> Option<&Entry<K, V>> {
-        self.entries[slot as usize].as_ref()
-    }
-
-    /// Puts an entry in the place of the one that the slot holds, and returns that one.
-    pub(crate) fn replace(&mut self, slot: u32, entry: Entry<K, V>) -> Option<Entry<K, V>> {
-        self.entries[slot as usize].replace(entry)
-    }
-
-    /// Keeps an entry in a free slot, or in a new one of at most `limit`.
-    ///
-    /// The node is in no list yet.
+    /// Keeps an entry in a free slot, or in a new one of at most `limit`. It is in no list yet.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a shard's capacity fits in a slot index, and the slab is never longer"
     )]
-    pub(crate) fn insert(&mut self, entry: Entry<K, V>, node: Node, limit: usize) -> u32 {
-        if let Some(slot) = self.free.back() {
-            self.free.remove(&mut self.nodes, slot);
-            self.nodes[slot] = node;
-            self.entries[slot as usize] = Some(entry);
+    pub(crate) fn insert(&mut self, entry: Entry<K, V>, upper: u32, limit: usize) -> u32 {
+        let node = Node {
+            key: entry.key,
+            value: entry.value,
+            upper,
+            prev: NONE,
+            next: NONE,
+            region: Region::Window,
+            mark: Mark::default(),
+        };
+        self.len += 1;
+        if let Some(Slot::Free(next)) = self.slots.get(self.free as usize) {
+            let slot = self.free;
+            self.free = *next;
+            self.slots[slot as usize] = Slot::Held(node);
             return slot;
         }
-        let slot = self.entries.len();
-        debug_assert!(slot < limit, "the slab is at its limit");
-        reserve(&mut self.nodes.0, limit);
-        reserve(&mut self.entries, limit);
-        self.nodes.0.push(node);
-        self.entries.push(Some(entry));
-        slot as u32
+        if self.slots.len() == self.slots.capacity() {
+            let room = (self.slots.len() * 2).max(4).min(limit.max(1));
+            self.slots
+                .reserve_exact(room.saturating_sub(self.slots.len()));
+        }
+        self.slots.push(Slot::Held(node));
+        (self.slots.len() - 1) as u32
+    }
+
+    /// What the entry of a slot weighs.
+    #[inline]
+    pub(crate) fn weight(&self, slot: u32) -> u64 {
+        self.weights
+            .get(slot as usize)
+            .map_or(1, |&weight| weight.into())
+    }
+
+    /// Sets what the entry of a slot weighs. The slot must be in no list.
+    pub(crate) fn set_weight(&mut self, slot: u32, weight: u32) {
+        let at = slot as usize;
+        if at >= self.weights.len() {
+            if weight == 1 {
+                return;
+            }
+            self.weights.resize(self.slots.len(), 1);
+        }
+        self.weights[at] = weight;
+    }
+
+    /// Puts a value in the place of the one that the slot holds, and returns that one.
+    pub(crate) fn replace(&mut self, slot: u32, entry: Entry<K, V>) -> Entry<K, V> {
+        let node = &mut self[slot];
+        let key = std::mem::replace(&mut node.key, entry.key);
+        let value = std::mem::replace(&mut node.value, entry.value);
+        Entry { key, value }
     }
 
     /// Frees a slot that no list holds any more, and returns its entry.
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Entry<K, V>> {
-        self.free.push_front(&mut self.nodes, slot);
-        self.entries[slot as usize].take()
+    pub(crate) fn remove(&mut self, slot: u32) -> Entry<K, V> {
+        let held = std::mem::replace(&mut self.slots[slot as usize], Slot::Free(self.free));
+        let Slot::Held(Node { key, value, .. }) = held else {
+            vacant(slot)
+        };
+        self.free = slot;
+        self.len -= 1;
+        Entry { key, value }
     }
 
-    /// All entries with their nodes, in no order that means anything.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Node, &Entry<K, V>)> {
-        self.nodes
-            .0
-            .iter()
-            .zip(&self.entries)
-            .filter_map(|(node, entry)| Some((node, entry.as_ref()?)))
+    /// The entry of a slot, if it has one.
+    #[inline]
+    pub(crate) fn get(&self, slot: u32) -> Option<&Node<K, V>> {
+        match self.slots.get(slot as usize) {
+            Some(Slot::Held(node)) => Some(node),
+            _ => None,
+        }
+    }
+
+    /// Asks for a slot's entry.
+    #[inline]
+    pub(crate) fn prefetch(&self, slot: u32) {
+        if let Some(held) = self.slots.get(slot as usize) {
+            prefetch(held);
+        }
+    }
+
+    /// All entries with their slots, in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Node<K, V>)> {
+        (0..)
+            .zip(&self.slots)
+            .filter_map(|(slot, held)| match held {
+                Slot::Held(node) => Some((slot, node)),
+                Slot::Free(_) => None,
+            })
     }
 }
 
-/// Makes room for one more item: twice the room there was, but none that the limit leaves unused.
-fn reserve<T>(items: &mut Vec<T>, limit: usize) {
-    if items.len() == items.capacity() {
-        let room = (items.len() * 2).max(4).min(limit);
-        items.reserve_exact(room.saturating_sub(items.len()));
+impl<K, V> Index<u32> for Slab<K, V> {
+    type Output = Node<K, V>;
+
+    #[inline]
+    fn index(&self, slot: u32) -> &Node<K, V> {
+        match &self.slots[slot as usize] {
+            Slot::Held(node) => node,
+            Slot::Free(_) => vacant(slot),
+        }
     }
+}
+
+impl<K, V> IndexMut<u32> for Slab<K, V> {
+    #[inline]
+    fn index_mut(&mut self, slot: u32) -> &mut Node<K, V> {
+        match &mut self.slots[slot as usize] {
+            Slot::Held(node) => node,
+            Slot::Free(_) => vacant(slot),
+        }
+    }
+}
+
+#[cold]
+fn vacant(slot: u32) -> ! {
+    unreachable!("slot {slot} is free")
 }
 
 #[cfg(test)]
 impl<K, V> Slab<K, V> {
-    /// Checks that exactly the slots in the free list have no entry; returns how many slots there are.
-    pub(crate) fn validate(&self) -> usize {
-        assert_eq!(self.nodes.0.len(), self.entries.len());
-        let free: HashSet<u32> = self.free.validate(&self.nodes).into_iter().collect();
-        for (slot, entry) in (0..).zip(&self.entries) {
-            assert_eq!(entry.is_none(), free.contains(&slot), "slot {slot}");
+    /// Checks that the free slots are chained, each once, and that the length is right.
+    pub(crate) fn validate(&self) {
+        let mut free = self.free;
+        let mut count = 0;
+        while let Some(Slot::Free(next)) = self.slots.get(free as usize) {
+            count += 1;
+            assert!(count <= self.slots.len(), "the chain has a cycle");
+            free = *next;
         }
-        self.entries.len()
+        assert_eq!(free, NONE, "the chain ends in a slot that is held");
+        assert_eq!(self.iter().count(), self.len);
+        assert_eq!(self.len + count, self.slots.len(), "a free slot is lost");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Deadline;
 
     fn put(slab: &mut Slab<u64, u64>, key: u64, limit: usize) -> u32 {
-        let entry = Entry { key, value: key };
-        slab.insert(entry, Node::new(key, Deadline::NEVER), limit)
+        slab.insert(Entry { key, value: key }, 0, limit)
     }
 
     #[test]
@@ -122,11 +233,11 @@ mod tests {
         let mut slab = Slab::new();
         let slots: Vec<u32> = (0..3).map(|key| put(&mut slab, key, 3)).collect();
         assert_eq!(slots, [0, 1, 2]);
-        assert_eq!(slab.remove(1).map(|entry| entry.key), Some(1));
-        assert_eq!((slab.len(), slab.validate()), (2, 3));
-        assert!(slab.get(1).is_none());
+        assert_eq!(slab.remove(1).key, 1);
+        slab.validate();
         assert_eq!(put(&mut slab, 9, 3), 1);
-        assert_eq!((slab.len(), slab.validate()), (3, 3));
+        assert_eq!(slab.len(), 3);
+        slab.validate();
     }
 
     #[test]
@@ -134,8 +245,22 @@ mod tests {
         let mut slab = Slab::new();
         for key in 0..100 {
             put(&mut slab, key, 100);
-            assert!(slab.entries.capacity() <= 100);
-            assert!(slab.nodes.0.capacity() <= 100);
+            assert!(slab.slots.capacity() <= 100);
         }
+    }
+
+    #[test]
+    fn entry_takes_the_bytes_that_the_docs_state() {
+        assert_eq!(size_of::<Slot<u64, u64>>(), 16 + 16);
+    }
+
+    #[test]
+    fn weights_are_of_the_slot_they_were_set_for() {
+        let mut slab = Slab::new();
+        let slots = [0, 1, 2].map(|key| put(&mut slab, key, 3));
+        slab.set_weight(slots[1], 7);
+        assert_eq!(slots.map(|slot| slab.weight(slot)), [1, 7, 1]);
+        slab.set_weight(slots[1], 1);
+        assert_eq!(slots.map(|slot| slab.weight(slot)), [1, 1, 1]);
     }
 }

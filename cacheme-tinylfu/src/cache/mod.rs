@@ -1,36 +1,49 @@
 //! The cache: shards chosen by hash, behind methods that take `&self`.
 //!
-//! Each method hashes the key first, then does its work under one shard's lock, and drops what left
-//! the cache after that lock is released. No method holds two locks at once.
+//! One file for each thing that one does with a cache. Each method hashes the key first, then does its
+//! work under one shard's lock, and lets go what left the cache after that lock is released. No method
+//! holds two locks of shards at once.
 
+mod compute;
+mod entry_ref;
 mod iter;
+mod load;
+mod policy_view;
+mod read;
+mod retain;
 #[cfg(test)]
 mod tests;
+mod write;
 
+pub use compute::Op;
+pub use entry_ref::EntryRef;
 pub use iter::Iter;
+pub use policy_view::PolicyView;
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 use std::mem;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use equivalent::Equivalent;
 use foldhash::quality::RandomState;
 
 use crate::builder::Builder;
-use crate::clock::{Clock, Deadline};
-use crate::lookup::Lookup;
-use crate::partition::Partition;
-use crate::policy::Policy;
-use crate::shard::{Access, Shard};
-use crate::slab::Entry;
+use crate::clock::{Clock, Moment};
+use crate::partition::{self, Partition};
+use crate::rules::Rules;
+use crate::shard::{Admission, Gone, Shard};
+use crate::stats::{Lookups, Stats};
+use crate::sync::unpoisoned;
 
-/// A concurrent cache of at most a given number of entries.
+/// A concurrent cache of a bounded size.
 ///
 /// All methods take `&self`: share it in an [`Arc`](std::sync::Arc) or a `static`. Keys can be looked
-/// up by any type that is [`Equivalent`] to them, such as `&str` for `String`; it must hash alike.
+/// up by any type that is [`Equivalent`](crate::Equivalent) to them, such as `&str` for `String`; it
+/// must hash alike.
 ///
-/// The [crate documentation](crate) says what always holds and what runs while a lock is held.
+/// The [crate documentation](crate) says what always holds, what runs while a lock is held and what
+/// operations cost.
 ///
 /// # Examples
 ///
@@ -53,14 +66,18 @@ pub struct Cache<K, V, S = RandomState> {
     partition: Partition<K, V>,
     hasher: S,
     clock: Clock,
-    policy: Policy,
-    capacity: u32,
+    lookups: Lookups,
+    rules: Rules<K, V>,
+    admission: Admission,
+    /// Written while `resizing` is held.
+    capacity: AtomicUsize,
+    resizing: Mutex<()>,
 }
 
 impl<K, V> Cache<K, V> {
     /// A cache of at most `capacity` entries with the default settings.
     ///
-    /// A capacity above 4,294,967,295 is taken as that. Nothing is allocated for entries to come.
+    /// Nothing is allocated for entries to come.
     ///
     /// # Examples
     ///
@@ -71,7 +88,7 @@ impl<K, V> Cache<K, V> {
     /// cache.insert("one", 1);
     /// ```
     pub fn new(capacity: usize) -> Self {
-        Builder::new().build_with(u32::try_from(capacity).unwrap_or(u32::MAX))
+        Builder::new().build_with(capacity)
     }
 
     /// Settings for a cache.
@@ -91,174 +108,31 @@ impl<K, V> Cache<K, V> {
     }
 }
 
-impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
-    /// Keeps a value until it is evicted or removed, and returns the live value it replaces.
-    ///
-    /// A full cache evicts one entry of the same shard first. Replacing a value counts as a request
-    /// for it and takes away the lifetime that the old one had.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use cacheme_tinylfu::Cache;
-    ///
-    /// let cache = Cache::new(100);
-    /// assert_eq!(cache.insert("one", 1), None);
-    /// assert_eq!(cache.insert("one", 2), Some(1));
-    /// ```
-    pub fn insert(&self, key: K, value: V) -> Option<V> {
-        self.insert_until(key, value, Deadline::NEVER)
-    }
-
-    /// Keeps a value as [`insert`](Self::insert) does, for at most `ttl` from now.
-    ///
-    /// With a `ttl` of zero the value has expired already: nothing is kept, and what the key had is
-    /// removed and returned. Expired entries take their place until they are touched or evicted. A
-    /// lifetime is exact to the nanosecond; one of more than 584 years has no end.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use cacheme_tinylfu::Cache;
-    ///
-    /// let cache = Cache::new(100);
-    /// cache.insert_with_ttl("one", 1, Duration::from_secs(60));
-    /// assert_eq!(cache.get("one"), Some(1));
-    /// assert_eq!(cache.insert_with_ttl("one", 2, Duration::ZERO), Some(1));
-    /// assert_eq!(cache.get("one"), None);
-    /// ```
-    pub fn insert_with_ttl(&self, key: K, value: V, ttl: Duration) -> Option<V> {
-        if ttl.is_zero() {
-            return self.remove(&key);
-        }
-        self.insert_until(key, value, Deadline::after(ttl, &self.clock))
-    }
-
-    /// A clone of the value of a key, if it has one that is live.
-    ///
-    /// Counts as a request for the key, found or not. `V::clone` runs while the shard is locked: keep
-    /// values that are expensive to clone in an [`Arc`](std::sync::Arc), or use
-    /// [`lookup`](Self::lookup).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use cacheme_tinylfu::Cache;
-    ///
-    /// let cache = Cache::new(100);
-    /// cache.insert("one".to_owned(), 1);
-    /// assert_eq!(cache.get("one"), Some(1));
-    /// assert_eq!(cache.get("two"), None);
-    /// ```
-    pub fn get<Q>(&self, key: &Q) -> Option<V>
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-        V: Clone,
-    {
-        self.lookup(key, V::clone).hit()
-    }
-
-    /// Runs a closure on the value of a key, and says why there is none.
-    ///
-    /// Counts as a request for the key, found or not. The closure runs while the shard is locked: it
-    /// should be short and must not use this cache, or it may deadlock. An expired entry is removed.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use cacheme_tinylfu::{Cache, Lookup};
-    ///
-    /// let cache = Cache::new(100);
-    /// cache.insert(7, "a long text that nobody wants to clone".to_owned());
-    /// assert_eq!(cache.lookup(&7, |text| text.len()), Lookup::Hit(38));
-    /// assert_eq!(cache.lookup(&8, |text| text.len()), Lookup::Absent);
-    /// ```
-    pub fn lookup<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Lookup<R>
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        self.lookup_key_value(key, |_key, value| read(value))
-    }
-
-    /// Runs a closure on the entry of a key, with the key as it was inserted, and says why there
-    /// is none.
-    ///
-    /// For keys that carry more than what makes them equal; otherwise as [`lookup`](Self::lookup).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use cacheme_tinylfu::{Cache, Lookup};
-    ///
-    /// let cache = Cache::new(100);
-    /// cache.insert("one".to_owned(), 1);
-    /// let entry = cache.lookup_key_value("one", |key, value| format!("{key} is {value}"));
-    /// assert_eq!(entry, Lookup::Hit("one is 1".to_owned()));
-    /// ```
-    #[inline]
-    pub fn lookup_key_value<Q, R>(&self, key: &Q, read: impl FnOnce(&K, &V) -> R) -> Lookup<R>
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        let hash = self.hasher.hash_one(key);
-        let mut shard = self.partition.lock(hash);
-        let expired = match shard.access(hash, key, &self.clock) {
-            Access::Hit(entry) => return Lookup::Hit(read(&entry.key, &entry.value)),
-            Access::Absent => return Lookup::Absent,
-            Access::Expired(entry) => entry,
-        };
-        drop(shard);
-        drop(expired);
-        Lookup::Expired
-    }
-
-    /// Removes the entry of a key, and returns its value if it was live.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use cacheme_tinylfu::Cache;
-    ///
-    /// let cache = Cache::new(100);
-    /// cache.insert("one", 1);
-    /// assert_eq!(cache.remove("one"), Some(1));
-    /// assert_eq!(cache.remove("one"), None);
-    /// ```
-    pub fn remove<Q>(&self, key: &Q) -> Option<V>
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        let hash = self.hasher.hash_one(key);
-        let removed = self.partition.lock(hash).remove(hash, key, &self.clock);
-        removed.into_live()
-    }
-
-    fn insert_until(&self, key: K, value: V, deadline: Deadline) -> Option<V> {
-        let hash = self.hasher.hash_one(&key);
-        let mut shard = self.partition.lock(hash);
-        let plan = shard.plan(hash, &key, &self.clock);
-        let displaced = shard.insert(plan, Entry { key, value }, hash, deadline);
-        drop(shard);
-        displaced.into_live()
-    }
-}
-
 impl<K, V, S: BuildHasher> Cache<K, V, S> {
-    pub(crate) fn assemble(capacity: u32, policy: Policy, hasher: S, clock: Clock) -> Self {
-        Self {
-            partition: Partition::new(capacity, policy, |index| hasher.hash_one(index)),
+    pub(crate) fn assemble(capacity: usize, settings: Builder<K, V, S>) -> Self {
+        let Builder {
+            shards,
+            admission,
             hasher,
-            clock,
-            policy,
-            capacity,
+            ..
+        } = settings;
+        let seed = |index| hasher.hash_one(index);
+        Self {
+            partition: Partition::new(capacity as u64, shards, admission, seed),
+            hasher,
+            clock: settings.clock,
+            lookups: settings.lookups,
+            rules: settings.rules,
+            admission,
+            capacity: AtomicUsize::new(capacity),
+            resizing: Mutex::new(()),
         }
     }
 
     /// Removes all entries, gives their memory back and forgets how often keys were asked for.
     ///
-    /// Shards are cleared one after the other, so an entry that is inserted meanwhile may stay.
+    /// Shards are cleared one after the other, so an entry that is inserted meanwhile may stay. The
+    /// [`stats`](Self::stats) stay too. No listener is called.
     ///
     /// # Examples
     ///
@@ -271,8 +145,9 @@ impl<K, V, S: BuildHasher> Cache<K, V, S> {
     /// assert!(cache.is_empty());
     /// ```
     pub fn clear(&self) {
-        for (index, mut shard) in self.partition.locks().enumerate() {
-            let empty = Shard::new(self.policy, shard.capacity(), self.hasher.hash_one(index));
+        for (index, mut shard) in self.partition.writes().enumerate() {
+            let seed = self.hasher.hash_one(index);
+            let empty = shard.emptied(self.admission, seed);
             let old = mem::replace(&mut *shard, empty);
             drop(shard);
             drop(old);
@@ -281,9 +156,9 @@ impl<K, V, S: BuildHasher> Cache<K, V, S> {
 }
 
 impl<K, V, S> Cache<K, V, S> {
-    /// How many entries the cache keeps, including expired ones that were not touched since.
+    /// How many entries the cache keeps, including expired ones that have not left yet.
     ///
-    /// Locks each shard for a moment, one after the other. Never more than the capacity.
+    /// Reads each shard for a moment, one after the other. Never more than the capacity.
     ///
     /// # Examples
     ///
@@ -295,7 +170,7 @@ impl<K, V, S> Cache<K, V, S> {
     /// assert_eq!(cache.len(), 1);
     /// ```
     pub fn len(&self) -> usize {
-        self.partition.locks().map(|shard| shard.len()).sum()
+        self.partition.reads().map(|shard| shard.len()).sum()
     }
 
     /// Whether [`len`](Self::len) is zero.
@@ -309,10 +184,34 @@ impl<K, V, S> Cache<K, V, S> {
     /// assert!(cache.is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {
-        self.partition.locks().all(|shard| shard.len() == 0)
+        self.partition.reads().all(|shard| shard.len() == 0)
     }
 
-    /// How many entries the cache keeps at most.
+    /// What all entries weigh together; without a [`weigher`](Builder::weigher), how many there are.
+    ///
+    /// Reads each shard for a moment, one after the other. Never more than the capacity.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::{BuildError, Cache};
+    ///
+    /// # fn main() -> Result<(), BuildError> {
+    /// let texts = Cache::builder()
+    ///     .capacity(1_000_000)
+    ///     .weigher(|_key: &u64, text: &String| u32::try_from(text.len()).unwrap_or(u32::MAX))
+    ///     .build()?;
+    /// texts.insert(1, "four".to_owned());
+    /// assert_eq!(texts.weight(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn weight(&self) -> u64 {
+        self.partition.reads().map(|shard| shard.weight()).sum()
+    }
+
+    /// How much the entries of the cache weigh at most; without a [`weigher`](Builder::weigher), how
+    /// many there are at most.
     ///
     /// # Examples
     ///
@@ -322,15 +221,27 @@ impl<K, V, S> Cache<K, V, S> {
     /// assert_eq!(Cache::<u64, u64>::new(100).capacity(), 100);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.capacity as usize
+        self.capacity.load(Ordering::Relaxed)
     }
 
-    /// Clones of all live entries, in no particular order.
+    /// How many shards the cache has: a power of two. An entry may weigh as much as one of them holds,
+    /// that is `capacity() / shards()`.
     ///
-    /// The iterator takes one shard at a time: it locks it, clones its entries and releases it, and
-    /// holds no lock while an item is in hand. Each key comes at most once. An entry that is there all
-    /// the time comes; one that is inserted or removed meanwhile may or may not. Does not count as a
-    /// request for any key.
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::Cache;
+    ///
+    /// assert_eq!(Cache::<u64, u64>::new(1000).shards(), 1);
+    /// ```
+    pub fn shards(&self) -> usize {
+        self.partition.len()
+    }
+
+    /// Sets the capacity. What is above it is evicted before this returns.
+    ///
+    /// The number of shards stays what it was, and so does the memory that was taken for entries: that
+    /// of evicted ones is used for later ones. Takes time in proportion to what is evicted.
     ///
     /// # Examples
     ///
@@ -338,35 +249,65 @@ impl<K, V, S> Cache<K, V, S> {
     /// use cacheme_tinylfu::Cache;
     ///
     /// let cache = Cache::new(100);
+    /// (0..100).for_each(|key| {
+    ///     cache.insert(key, key);
+    /// });
+    /// cache.resize(10);
+    /// assert_eq!((cache.len(), cache.capacity()), (10, 10));
+    /// ```
+    pub fn resize(&self, capacity: usize) {
+        let mut gone = Gone::new();
+        let one_at_a_time = unpoisoned(self.resizing.lock());
+        // Before anything is changed: it may panic.
+        let expires = self.partition.reads().any(|shard| shard.needs_time());
+        let now = if expires {
+            self.clock.now()
+        } else {
+            Moment::default()
+        };
+        self.capacity.store(capacity, Ordering::Relaxed);
+        let shares = partition::capacities(capacity as u64, self.partition.len());
+        for (mut shard, share) in self.partition.writes().zip(shares) {
+            shard.resize(share, now, &mut gone);
+        }
+        drop(one_at_a_time);
+        self.rules.let_go(gone);
+    }
+
+    /// What the cache has done so far.
+    ///
+    /// Reads each shard for a moment, one after the other.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::Cache;
+    ///
+    /// let cache = Cache::new(1);
     /// cache.insert("one", 1);
     /// cache.insert("two", 2);
-    /// let mut entries: Vec<_> = cache.iter().collect();
-    /// entries.sort();
-    /// assert_eq!(entries, [("one", 1), ("two", 2)]);
+    /// assert_eq!(cache.stats().evictions, 1);
     /// ```
-    pub fn iter(&self) -> Iter<'_, K, V>
-    where
-        K: Clone,
-        V: Clone,
-    {
-        Iter::new(&self.partition, &self.clock)
+    pub fn stats(&self) -> Stats {
+        let counts = self.partition.reads().map(|shard| shard.counts());
+        self.lookups.stats(counts)
     }
-}
 
-impl<'a, K: Clone, V: Clone, S> IntoIterator for &'a Cache<K, V, S> {
-    type Item = (K, V);
-    type IntoIter = Iter<'a, K, V>;
-
-    fn into_iter(self) -> Iter<'a, K, V> {
-        self.iter()
+    /// What time it is, if a change of the shard has to know.
+    fn moment(&self, shard: &Shard<K, V>) -> Moment {
+        if shard.needs_time() {
+            self.clock.now()
+        } else {
+            Moment::default()
+        }
     }
 }
 
 impl<K, V, S> fmt::Debug for Cache<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
-            .field("capacity", &self.capacity)
-            .field("policy", &self.policy)
+            .field("capacity", &self.capacity())
+            .field("policy", &self.admission.policy)
             .finish_non_exhaustive()
     }
 }

@@ -1,22 +1,26 @@
 //! Which entry leaves when a new one needs its place.
 //!
-//! A policy is told what happens to each slot of a shard and, when the shard is full, names the slot
-//! that leaves. It owns the lists through the nodes and nothing else: it knows neither keys nor values.
-//! Every slot that holds an entry is in exactly one of its lists. Each policy has a file, and all have
-//! the same methods.
+//! A policy is told what comes to a shard and what leaves it, and names what leaves when there is no
+//! room. It owns the lists through the entries and nothing else: it knows neither keys nor values. Every
+//! slot that holds an entry is in exactly one of its lists. It isn't told of hits: these set a bit of
+//! the entry (see [`crate::mark`]), at which it looks when the entry is next in line.
+//!
+//! Each policy has a file, and all have the same methods. A new one is a file here, a variant of
+//! [`Policy`] and one of [`Order`].
 
+mod history;
 mod lru;
 mod tinylfu;
+mod window;
 
-pub(crate) use lru::Lru;
-pub(crate) use tinylfu::TinyLfu;
+use lru::Lru;
+use tinylfu::TinyLfu;
 
-use crate::clock::Clock;
-use crate::node::Nodes;
+use crate::slab::Slab;
 
 /// How a full cache chooses the entry that makes room for a new one.
 ///
-/// Both cost a constant time per operation.
+/// Both cost a constant time per operation, and nothing but a bit in the entry for a hit.
 ///
 /// # Examples
 ///
@@ -36,16 +40,21 @@ use crate::node::Nodes;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Policy {
-    /// Keeps what is asked for often. The default.
+    /// Keeps what is asked for often, and as much of what was asked for lately as pays. The default.
     ///
     /// W-TinyLFU (Einziger, Friedman and Manes, "`TinyLFU`: A Highly Efficient Cache Admission
-    /// Policy", ACM Transactions on Storage 2017). A new entry starts in a small window; when it
-    /// leaves that, it stays only if it was asked for more often than the entry that it would put
-    /// out. A scan of keys that are used once doesn't push out those used often. Takes 8 to 16 bytes
-    /// per entry for the counts.
+    /// Policy", ACM Transactions on Storage 2017). A new entry starts in a window; when it leaves
+    /// that, it stays only if it was asked for more often, for its weight, than the entry that it would
+    /// put out. A scan of keys that are used once doesn't push out those used often. How large the
+    /// window is, 1 to 90 % of the capacity, is learned all the time. Remembers for each entry two that
+    /// left, which takes 8 bytes once the cache is full.
     #[default]
     TinyLfu,
-    /// Keeps what was used last: the entry that was not used for the longest time leaves.
+    /// Keeps what was used last.
+    ///
+    /// The entry leaves that was not used for about the longest time: CLOCK (Corbató, "A Paging
+    /// Experiment with the Multics System", 1968), which knows for each entry whether it was used since
+    /// it was last in line, but not in which order.
     Lru,
 }
 
@@ -58,50 +67,91 @@ pub(crate) enum Order {
 
 impl Order {
     /// The seed drives what the policy does by chance; equal seeds do the same.
-    pub(crate) fn new(policy: Policy, capacity: u32, seed: u64) -> Self {
+    pub(crate) fn new(policy: Policy, capacity: u64, seed: u64) -> Self {
         match policy {
             Policy::TinyLfu => Self::TinyLfu(TinyLfu::new(capacity, seed)),
             Policy::Lru => Self::Lru(Lru::new()),
         }
     }
 
-    /// An entry was used.
-    pub(crate) fn hit(&mut self, nodes: &mut Nodes, slot: u32) {
+    /// What all entries weigh.
+    pub(crate) fn weight(&self) -> u64 {
         match self {
-            Self::TinyLfu(order) => order.hit(nodes, slot),
-            Self::Lru(order) => order.hit(nodes, slot),
+            Self::TinyLfu(order) => order.weight(),
+            Self::Lru(order) => order.weight(),
         }
     }
 
-    /// A key was asked for that is not there.
-    pub(crate) fn miss(&mut self, hash: u64) {
+    /// Whether an entry of this weight may come into a full cache, so that a giant doesn't flush it.
+    pub(crate) fn accepts<K, V>(&mut self, slab: &Slab<K, V>, upper: u32, weight: u64) -> bool {
         match self {
-            Self::TinyLfu(order) => order.miss(hash),
-            Self::Lru(_) => {}
-        }
-    }
-
-    /// The slot that has to leave for a new entry. Only a full shard may ask.
-    pub(crate) fn victim(&mut self, nodes: &Nodes, clock: &Clock) -> Option<u32> {
-        match self {
-            Self::TinyLfu(order) => order.victim(nodes, clock),
-            Self::Lru(order) => order.victim(),
+            Self::TinyLfu(order) => order.accepts(slab, upper, weight),
+            Self::Lru(_) => true,
         }
     }
 
     /// A slot received an entry. The shard has made room for it.
-    pub(crate) fn insert(&mut self, nodes: &mut Nodes, slot: u32) {
+    pub(crate) fn insert<K, V>(&mut self, slab: &mut Slab<K, V>, slot: u32) {
         match self {
-            Self::TinyLfu(order) => order.insert(nodes, slot),
-            Self::Lru(order) => order.insert(nodes, slot),
+            Self::TinyLfu(order) => order.insert(slab, slot),
+            Self::Lru(order) => order.insert(slab, slot),
         }
     }
 
-    /// A slot is about to lose its entry.
-    pub(crate) fn remove(&mut self, nodes: &mut Nodes, slot: u32) {
+    /// Takes a slot out that is about to lose its entry or to weigh something else.
+    pub(crate) fn remove<K, V>(&mut self, slab: &mut Slab<K, V>, slot: u32) {
         match self {
-            Self::TinyLfu(order) => order.remove(nodes, slot),
-            Self::Lru(order) => order.remove(nodes, slot),
+            Self::TinyLfu(order) => order.remove(slab, slot),
+            Self::Lru(order) => order.remove(slab, slot),
+        }
+    }
+
+    /// The slot that is looked at first when one has to leave.
+    #[inline]
+    pub(crate) fn last(&self) -> Option<u32> {
+        match self {
+            Self::TinyLfu(order) => order.last(),
+            Self::Lru(order) => order.last(),
+        }
+    }
+
+    /// Asks for what is going to be read of a key that comes or leaves.
+    #[inline]
+    pub(crate) fn prefetch(&self, upper: u32) {
+        match self {
+            Self::TinyLfu(order) => order.prefetch(upper),
+            Self::Lru(_) => {}
+        }
+    }
+
+    /// Takes out the slot that has to leave for a new entry. There is one unless the shard is empty.
+    pub(crate) fn evict<K, V>(&mut self, slab: &mut Slab<K, V>) -> Option<u32> {
+        match self {
+            Self::TinyLfu(order) => order.evict(slab),
+            Self::Lru(order) => order.evict(slab),
+        }
+    }
+
+    /// Remembers a slot whose entry has expired, in case its key comes back.
+    pub(crate) fn remember<K, V>(&mut self, slab: &Slab<K, V>, slot: u32) {
+        match self {
+            Self::TinyLfu(order) => order.remember(slab, slot, false),
+            Self::Lru(_) => {}
+        }
+    }
+
+    pub(crate) fn resize(&mut self, capacity: u64) {
+        match self {
+            Self::TinyLfu(order) => order.resize(capacity),
+            Self::Lru(_) => {}
+        }
+    }
+
+    /// All slots with a number that is the greater the longer the policy would keep them.
+    pub(crate) fn heats<K, V>(&self, slab: &Slab<K, V>) -> Vec<(u32, u64)> {
+        match self {
+            Self::TinyLfu(order) => order.heats(slab),
+            Self::Lru(order) => order.heats(slab),
         }
     }
 }
@@ -109,10 +159,10 @@ impl Order {
 #[cfg(test)]
 impl Order {
     /// Checks every list and bound; returns all slots that the policy holds.
-    pub(crate) fn validate(&self, nodes: &Nodes, capacity: u32) -> Vec<u32> {
+    pub(crate) fn validate<K, V>(&self, slab: &Slab<K, V>) -> Vec<u32> {
         match self {
-            Self::TinyLfu(order) => order.validate(nodes, capacity),
-            Self::Lru(order) => order.validate(nodes),
+            Self::TinyLfu(order) => order.validate(slab),
+            Self::Lru(order) => order.validate(slab),
         }
     }
 }

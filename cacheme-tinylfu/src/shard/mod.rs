@@ -1,81 +1,66 @@
 //! One part of the cache, with its share of the capacity, behind one lock.
 //!
-//! A table finds the slot of a key, a slab keeps what is in the slots and an order says which slot
-//! leaves. The three always agree: a slot is in the table exactly when it holds an entry and exactly
-//! then it is in one list of the order; there are never more of them than the capacity.
+//! A table finds the slot of a key, a slab keeps what is in the slots, an order says which slot leaves
+//! for another and the times say which leaves by itself. They always agree: a slot is in the table
+//! exactly when it holds an entry and exactly then it is in one list of the order; what the entries
+//! weigh is never more than the capacity.
 //!
-//! User code runs in two places: a key's equality while it is looked for, and the clock while
-//! deadlines are compared. Both come before anything is changed, so a panic there leaves the shard as
-//! it was. Nothing of the user's is dropped here: what leaves is handed to the caller.
+//! What reads a shard shares it with others that read; what is in `change` has it alone.
 
+mod change;
+mod gone;
 #[cfg(test)]
 mod validate;
 
+pub(crate) use change::{Arrival, Found};
+pub(crate) use gone::Gone;
+
 use equivalent::Equivalent;
-use hashbrown::HashTable;
 
 use crate::clock::{Clock, Deadline};
-use crate::node::Node;
+use crate::doorkeeper::Doorkeeper;
 use crate::policy::{Order, Policy};
-use crate::slab::{Entry, Slab};
+use crate::slab::{Node, Slab};
+use crate::stats::Counts;
+use crate::table::{Print, Table};
+use crate::times::Times;
 
+/// In the order in which a lookup reads it, beginning in the line of the [lock](crate::lock::Lock).
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Shard<K, V> {
-    table: HashTable<u32>,
+    table: Table,
     slab: Slab<K, V>,
+    /// Made with the first entry that expires.
+    times: Option<Box<Times>>,
     order: Order,
-    capacity: u32,
+    doorkeeper: Option<Box<Doorkeeper>>,
+    capacity: u64,
+    counts: Counts,
 }
 
-/// What [`Shard::access`] found.
-pub(crate) enum Access<'a, K, V> {
-    Hit(&'a Entry<K, V>),
-    /// The entry was too old and is removed.
-    Expired(Option<Entry<K, V>>),
-    Absent,
-}
-
-/// What [`Shard::insert`] is going to do.
+/// What shards of a cache have in common.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Plan {
-    /// The key has an entry.
-    Replace { slot: u32, live: bool },
-    /// The key is new; where there is a victim, it has to leave.
-    Add { victim: Option<u32> },
-    /// There is no room for any entry.
-    Reject,
-}
-
-/// What [`Shard::insert`] or [`Shard::remove`] put out.
-pub(crate) enum Displaced<K, V> {
-    /// The live entry of the same key.
-    Live(Option<Entry<K, V>>),
-    /// What nobody asks for any more: an expired entry of the same key, another key's entry, or the
-    /// new entry itself.
-    Dead(Option<Entry<K, V>>),
-}
-
-impl<K, V> Displaced<K, V> {
-    /// Drops the rest. Must not be called while a shard is locked.
-    pub(crate) fn into_live(self) -> Option<V> {
-        match self {
-            Self::Live(entry) => entry.map(|entry| entry.value),
-            Self::Dead(_) => None,
-        }
-    }
+pub(crate) struct Admission {
+    pub(crate) policy: Policy,
+    pub(crate) doorkeeper: bool,
 }
 
 impl<K, V> Shard<K, V> {
-    pub(crate) fn new(policy: Policy, capacity: u32, seed: u64) -> Self {
+    pub(crate) fn new(admission: Admission, capacity: u64, seed: u64) -> Self {
         Self {
-            table: HashTable::new(),
+            table: Table::default(),
             slab: Slab::new(),
-            order: Order::new(policy, capacity, seed),
+            order: Order::new(admission.policy, capacity, seed),
+            times: None,
+            doorkeeper: admission.doorkeeper.then(|| Box::new(Doorkeeper::new(0))),
             capacity,
+            counts: Counts::default(),
         }
     }
 
-    pub(crate) fn capacity(&self) -> u32 {
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> u64 {
         self.capacity
     }
 
@@ -83,119 +68,77 @@ impl<K, V> Shard<K, V> {
         self.slab.len()
     }
 
-    /// All entries with their deadlines, expired ones too.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Deadline, &Entry<K, V>)> {
-        self.slab.iter().map(|(node, entry)| (node.deadline, entry))
+    pub(crate) fn weight(&self) -> u64 {
+        self.order.weight()
     }
 
-    /// Uses the entry of a key, as a request for it does.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The entry of a key, live or expired. Runs the key's equality.
     #[inline]
-    pub(crate) fn access<Q>(&mut self, hash: u64, key: &Q, clock: &Clock) -> Access<'_, K, V>
+    pub(crate) fn find<Q>(&self, print: Print, key: &Q) -> Option<(u32, &Node<K, V>)>
     where
         Q: Equivalent<K> + ?Sized,
     {
-        let Some(slot) = self.find(hash, key) else {
-            self.order.miss(hash);
-            return Access::Absent;
-        };
-        if self.slab.nodes[slot].deadline.has_passed(clock) {
-            self.order.miss(hash);
-            return Access::Expired(self.take(slot));
-        }
-        self.order.hit(&mut self.slab.nodes, slot);
-        match self.slab.get(slot) {
-            Some(entry) => Access::Hit(entry),
-            None => Access::Absent,
-        }
+        self.table.find(print, |slot| {
+            let node = self.slab.get(slot)?;
+            let same = node.upper == print.upper && key.equivalent(&node.key);
+            same.then_some((slot, node))
+        })
     }
 
-    /// Removes a key's entry, live or expired.
-    pub(crate) fn remove<Q>(&mut self, hash: u64, key: &Q, clock: &Clock) -> Displaced<K, V>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let Some(slot) = self.find(hash, key) else {
-            return Displaced::Dead(None);
-        };
-        if self.slab.nodes[slot].deadline.has_passed(clock) {
-            Displaced::Dead(self.take(slot))
-        } else {
-            Displaced::Live(self.take(slot))
-        }
-    }
-
-    /// Decides how a key's new entry will be kept. Here is where an insertion runs user code.
-    pub(crate) fn plan(&mut self, hash: u64, key: &K, clock: &Clock) -> Plan
-    where
-        K: Eq,
-    {
-        if let Some(slot) = self.find(hash, key) {
-            let live = !self.slab.nodes[slot].deadline.has_passed(clock);
-            return Plan::Replace { slot, live };
-        }
-        if self.len() < self.capacity as usize {
-            return Plan::Add { victim: None };
-        }
-        match self.order.victim(&self.slab.nodes, clock) {
-            None => Plan::Reject,
-            victim => Plan::Add { victim },
-        }
-    }
-
-    /// Carries out a plan that was made under the same lock.
-    pub(crate) fn insert(
-        &mut self,
-        plan: Plan,
-        entry: Entry<K, V>,
-        hash: u64,
-        deadline: Deadline,
-    ) -> Displaced<K, V> {
-        match plan {
-            Plan::Replace { slot, live } => {
-                self.order.hit(&mut self.slab.nodes, slot);
-                self.slab.nodes[slot].deadline = deadline;
-                let old = self.slab.replace(slot, entry);
-                if live {
-                    Displaced::Live(old)
-                } else {
-                    Displaced::Dead(old)
-                }
-            }
-            Plan::Add { victim } => {
-                let old = victim.and_then(|slot| self.take(slot));
-                self.add(entry, Node::new(hash, deadline));
-                Displaced::Dead(old)
-            }
-            Plan::Reject => Displaced::Dead(Some(entry)),
-        }
-    }
-
+    /// Whether a slot's entry is live. Reads the clock only if the entry expires.
     #[inline]
-    fn find<Q>(&self, hash: u64, key: &Q) -> Option<u32>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let is_it = |&slot: &u32| {
-            let entry = self.slab.get(slot);
-            entry.is_some_and(|entry| key.equivalent(&entry.key))
-        };
-        self.table.find(hash, is_it).copied()
-    }
-
-    fn add(&mut self, entry: Entry<K, V>, node: Node) {
-        let slot = self.slab.insert(entry, node, self.capacity as usize);
-        let nodes = &mut self.slab.nodes;
-        self.table
-            .insert_unique(node.hash, slot, |&slot| nodes[slot].hash);
-        self.order.insert(nodes, slot);
-    }
-
-    fn take(&mut self, slot: u32) -> Option<Entry<K, V>> {
-        let hash = self.slab.nodes[slot].hash;
-        if let Ok(found) = self.table.find_entry(hash, |&other| other == slot) {
-            found.remove();
+    pub(crate) fn is_live(&self, slot: u32, clock: &Clock) -> bool {
+        match &self.times {
+            None => true,
+            Some(times) => !times.deadline(slot).has_passed(clock),
         }
-        self.order.remove(&mut self.slab.nodes, slot);
-        self.slab.remove(slot)
+    }
+
+    /// Whether a slot's entry is live, and if it is, notes that it is used now.
+    #[inline]
+    pub(crate) fn touch(&self, slot: u32, node: &Node<K, V>, clock: &Clock) -> bool {
+        if let Some(times) = &self.times
+            && !times.touch(slot, clock)
+        {
+            return false;
+        }
+        node.mark.set_used();
+        true
+    }
+
+    /// When a slot's entry expires.
+    pub(crate) fn deadline(&self, slot: u32) -> Deadline {
+        let times = self.times.as_ref();
+        times.map_or(Deadline::NEVER, |times| times.deadline(slot))
+    }
+
+    pub(crate) fn node(&self, slot: u32) -> &Node<K, V> {
+        &self.slab[slot]
+    }
+
+    /// All entries with their slots, expired ones too.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Node<K, V>)> {
+        self.slab.iter()
+    }
+
+    /// The slots of all entries. They stay what they are while entries are removed.
+    pub(crate) fn slots(&self) -> Vec<u32> {
+        self.iter().map(|(slot, _)| slot).collect()
+    }
+
+    /// An empty shard of the same capacity and with the same counts.
+    pub(crate) fn emptied(&self, admission: Admission, seed: u64) -> Self {
+        let mut empty = Self::new(admission, self.capacity, seed);
+        empty.counts = self.counts;
+        empty
+    }
+
+    /// All slots with how much the policy makes of them: the more, the longer they stay.
+    pub(crate) fn heats(&self) -> Vec<(u32, u64)> {
+        self.order.heats(&self.slab)
     }
 }

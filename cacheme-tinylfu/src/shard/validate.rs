@@ -3,26 +3,33 @@
 use std::collections::HashSet;
 
 use super::Shard;
+use crate::clock::Deadline;
 
 impl<K, V> Shard<K, V> {
-    /// Panics unless table, slab and order agree with each other and with the capacity.
+    /// Panics unless table, slab, order and times agree with each other and with the capacity.
     pub(crate) fn validate(&self) {
-        let slots = self.slab.validate();
-        assert!(slots <= self.capacity as usize, "more slots than capacity");
+        self.slab.validate();
+        assert!(self.weight() <= self.capacity, "too heavy");
+        assert!(
+            self.len() as u64 <= self.weight(),
+            "an entry weighs nothing"
+        );
 
-        let ordered = self.order.validate(&self.slab.nodes, self.capacity);
+        let ordered = self.order.validate(&self.slab);
         let distinct: HashSet<u32> = ordered.iter().copied().collect();
         assert_eq!(ordered.len(), distinct.len(), "a slot is in two lists");
         assert_eq!(ordered.len(), self.len(), "a slot is in no list");
-        assert_eq!(self.table.len(), self.len(), "the table has another count");
-        for slot in ordered {
-            assert!(
-                self.slab.get(slot).is_some(),
-                "slot {slot} is listed, not held"
-            );
-            let hash = self.slab.nodes[slot].hash;
-            let found = self.table.find(hash, |&other| other == slot);
-            assert!(found.is_some(), "slot {slot} is not in the table");
+
+        let mut tabled = self.table.validate(|slot| self.slab[slot].upper);
+        tabled.sort_unstable();
+        let mut held: Vec<u32> = self.iter().map(|(slot, _)| slot).collect();
+        held.sort_unstable();
+        assert_eq!(tabled, held, "the table has other slots than the slab");
+
+        let times = self.times.iter();
+        for slot in times.flat_map(|times| times.validate()) {
+            assert!(distinct.contains(&slot), "slot {slot} expires and is free");
+            assert_ne!(self.deadline(slot), Deadline::NEVER);
         }
     }
 }

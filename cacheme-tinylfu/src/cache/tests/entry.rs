@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{POLICIES, cache};
-use crate::{Cache, Equivalent, Lookup};
-
-const NS: Duration = Duration::from_nanos(1);
+use super::{NS, POLICIES, cache};
+use crate::{Cache, Equivalent, Lookup, Policy};
 
 #[test]
 fn insert_returns_the_value_it_replaces() {
@@ -152,6 +150,57 @@ fn pairs_are_found_by_an_equivalent_of_ones_own() {
     assert_eq!(cache.get(&Pair("a", "b")), Some(1));
     assert_eq!(cache.lookup(&Pair("b", "a"), |_| ()), Lookup::Absent);
     assert_eq!(cache.remove(&Pair("a", "b")), Some(1));
+}
+
+#[test]
+fn entry_is_read_in_place() {
+    let cache = Cache::new(10);
+    cache.insert("one".to_owned(), vec![1]);
+    let entry = cache.get_ref("one").expect("it was inserted");
+    assert_eq!((entry.key().as_str(), entry.value()), ("one", &vec![1]));
+    assert_eq!(entry.len(), 1);
+    assert_eq!(
+        format!("{entry:?}"),
+        "EntryRef { key: \"one\", value: [1] }"
+    );
+    drop(entry);
+    assert!(cache.get_ref("two").is_none());
+    assert!(cache.partition.is_unlocked());
+}
+
+#[test]
+fn peek_is_no_request() {
+    let (cache, clock) = cache(2, Policy::Lru);
+    cache.insert(1, 1);
+    cache.insert_with_ttl(2, 2, NS * 2);
+    assert_eq!((cache.peek(&1), cache.contains_key(&1)), (Some(1), true));
+    cache.insert(3, 3);
+    assert_eq!((cache.peek(&1), cache.contains_key(&1)), (None, false));
+    clock.advance(2);
+    assert_eq!((cache.peek(&2), cache.contains_key(&2)), (None, false));
+    assert_eq!(cache.len(), 2, "what has expired stays");
+}
+
+#[test]
+fn keys_are_those_that_came_with_the_value() {
+    #[derive(Clone)]
+    struct Named(u32, &'static str);
+    impl PartialEq for Named {
+        fn eq(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+    impl Eq for Named {}
+    impl std::hash::Hash for Named {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+    let cache = Cache::new(10);
+    cache.insert(Named(1, "old"), 1);
+    cache.insert(Named(1, "new"), 2);
+    let name = cache.lookup_key_value(&Named(1, ""), |key, _| key.1);
+    assert_eq!(name, Lookup::Hit("new"));
 }
 
 #[test]

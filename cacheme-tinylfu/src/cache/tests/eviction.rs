@@ -1,10 +1,8 @@
 //! What stays when there is not room for all.
 
-use std::time::Duration;
-
 use foldhash::quality::FixedState;
 
-use super::{POLICIES, cache};
+use super::{NS, POLICIES, cache};
 use crate::{Cache, Policy};
 
 #[test]
@@ -38,7 +36,7 @@ fn capacity_of_zero_keeps_nothing_and_works() {
     for policy in POLICIES {
         let (cache, _) = cache(0, policy);
         assert_eq!(cache.insert(1, 1), None);
-        assert_eq!(cache.insert_with_ttl(1, 1, Duration::MAX), None);
+        assert_eq!(cache.insert_with_ttl(1, 1, std::time::Duration::MAX), None);
         assert_eq!(cache.get(&1), None);
         assert_eq!(cache.remove(&1), None);
         assert_eq!((cache.len(), cache.iter().count()), (0, 0));
@@ -108,18 +106,24 @@ fn tinylfu_adapts_when_the_hot_set_changes() {
 
 #[test]
 fn tinylfu_counts_requests_for_expired_entries() {
-    const NS: Duration = Duration::from_nanos(1);
     let (cache, clock) = cache(3, Policy::TinyLfu);
+    // What leaves is remembered only once something was evicted.
+    (1..5).for_each(|key| {
+        cache.insert(key, key);
+    });
+    (1..5).for_each(|key| {
+        cache.remove(&key);
+    });
     for _ in 0..3 {
         cache.insert_with_ttl(0, 0, NS);
         clock.advance(1);
         assert_eq!(cache.get(&0), None);
     }
-    (1..3).for_each(|key| {
+    (5..7).for_each(|key| {
         cache.insert(key, key);
     });
     cache.insert(0, 0);
-    cache.insert(3, 3);
+    cache.insert(7, 7);
     assert_eq!(
         cache.get(&0),
         Some(0),

@@ -1,17 +1,14 @@
 //! What keys, values, closures and clocks may do to a cache.
 
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use foldhash::quality::FixedState;
 
-use super::{POLICIES, cache};
+use super::{NS, POLICIES, cache, panics};
 use crate::{Cache, Lookup, Policy};
-
-const NS: Duration = Duration::from_nanos(1);
 
 /// Uses its cache when it is dropped, and counts that.
 struct Guest {
@@ -97,10 +94,6 @@ impl Hash for Moody {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u8(0);
     }
-}
-
-fn panics<R>(run: impl FnOnce() -> R) {
-    assert!(catch_unwind(AssertUnwindSafe(run)).is_err(), "no panic");
 }
 
 #[test]

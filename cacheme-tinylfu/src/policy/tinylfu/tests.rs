@@ -1,144 +1,188 @@
-//! Each move between the lists, and each reason to admit.
-
-use std::time::Duration;
-
 use super::*;
-use crate::clock::Deadline;
-use crate::node::Node;
+use crate::slab::Entry;
 
-/// A policy with its nodes; slots are numbered as they are inserted and hash to themselves.
-struct Fixture {
+/// A policy and the slab that it orders.
+struct Bench {
     order: TinyLfu,
-    nodes: Nodes,
-    clock: Clock,
-    capacity: u32,
+    slab: Slab<u32, ()>,
+    capacity: u64,
 }
 
-impl Fixture {
-    fn filled(capacity: u32, count: u64) -> Self {
-        let mut fixture = Self {
-            order: TinyLfu::new(capacity, 1),
-            nodes: Nodes::default(),
-            clock: Clock::new(|| Duration::from_nanos(10)),
-            capacity,
-        };
-        (0..count).for_each(|hash| fixture.insert(hash));
-        fixture
+impl Bench {
+    fn new(capacity: u32) -> Self {
+        Self {
+            order: TinyLfu::new(capacity.into(), 7),
+            slab: Slab::new(),
+            capacity: capacity.into(),
+        }
     }
 
-    fn insert(&mut self, hash: u64) {
-        self.nodes.0.push(Node::new(hash, Deadline::NEVER));
-        let slot = u32::try_from(self.nodes.0.len() - 1).expect("few slots");
-        self.order.insert(&mut self.nodes, slot);
+    /// Adds a key, and returns those that leave for it.
+    fn add(&mut self, key: u32) -> Vec<u32> {
+        let mut left = Vec::new();
+        while self.order.weight() >= self.capacity {
+            let slot = self.order.evict(&mut self.slab).expect("it is full");
+            left.push(self.slab.remove(slot).key);
+        }
+        let entry = Entry { key, value: () };
+        // Odd multipliers spread the keys over the history.
+        let upper = key.wrapping_mul(0x9E37_79B1);
+        let slot = self.slab.insert(entry, upper, 1000);
+        self.order.insert(&mut self.slab, slot);
+        self.validate();
+        left
     }
 
-    fn ask(&mut self, hash: u64, times: u32) {
-        (0..times).for_each(|_| self.order.miss(hash));
+    fn find(&self, key: u32) -> Option<u32> {
+        let mut entries = self.slab.iter();
+        entries
+            .find(|(_, node)| node.key == key)
+            .map(|(slot, _)| slot)
     }
 
-    fn expire(&mut self, slot: u32) {
-        let clock = Clock::new(|| Duration::ZERO);
-        self.nodes[slot].deadline = Deadline::after(Duration::from_nanos(10), &clock);
+    fn set_used(&self, key: u32) {
+        let slot = self.find(key).expect("it was added");
+        self.slab[slot].mark.set_used();
     }
 
-    fn victim(&mut self) -> Option<u32> {
-        self.order.victim(&self.nodes, &self.clock)
+    fn count(&self, key: u32) -> u8 {
+        let slot = self.find(key).expect("it was added");
+        self.slab[slot].mark.count(self.order.epoch)
     }
 
-    /// Window, probation and protected, each from front to back.
-    fn lists(&self) -> [Vec<u32>; 3] {
-        self.order.validate(&self.nodes, self.capacity);
-        let order = &self.order;
-        [&order.window, &order.probation, &order.protected].map(|list| list.validate(&self.nodes))
+    fn validate(&self) {
+        let mut slots = self.order.validate(&self.slab);
+        slots.sort_unstable();
+        assert!(slots.into_iter().eq(self.slab.iter().map(|(slot, _)| slot)));
     }
 }
 
 #[test]
-fn shares_of_the_capacity() {
-    for (capacity, window, protected) in
-        [(0, 0, 0), (1, 1, 0), (2, 1, 0), (6, 1, 4), (1000, 10, 792)]
-    {
-        let order = TinyLfu::new(capacity, 1);
-        assert_eq!(order.window_capacity, window, "window of {capacity}");
-        assert_eq!(
-            order.protected_capacity, protected,
-            "protected of {capacity}"
+fn newest_entry_is_in_the_window() {
+    let mut bench = Bench::new(100);
+    for key in 0..300 {
+        bench.add(key);
+        let slot = bench.find(key).expect("it was just added");
+        assert_eq!(bench.slab[slot].region, Region::Window);
+    }
+}
+
+#[test]
+fn scan_leaves_main_as_it_is() {
+    let mut bench = Bench::new(100);
+    (0..100).for_each(|key| {
+        bench.add(key);
+    });
+    for key in 100..1000 {
+        let left = bench.add(key);
+        assert!(
+            left.iter().all(|&left| left >= 99),
+            "{left:?} left for {key}"
         );
     }
 }
 
 #[test]
-fn new_entries_pass_through_the_window_to_probation() {
-    let fixture = Fixture::filled(6, 4);
-    assert_eq!(fixture.lists(), [vec![3], vec![2, 1, 0], vec![]]);
-}
-
-#[test]
-fn hits_protect_and_the_least_recent_protected_goes_back() {
-    let mut fixture = Fixture::filled(6, 6);
-    for slot in [0, 1, 2, 3, 0, 4, 5] {
-        fixture.order.hit(&mut fixture.nodes, slot);
+fn key_that_comes_back_is_counted_on() {
+    let mut bench = Bench::new(10);
+    (0..10).for_each(|key| {
+        bench.add(key);
+    });
+    bench.add(50);
+    for round in 1..4 {
+        assert_eq!(bench.count(50), round);
+        let left = bench.add(100 + u32::from(round));
+        if !left.contains(&50) {
+            break;
+        }
+        bench.add(50);
     }
-    assert_eq!(fixture.lists(), [vec![5], vec![1], vec![4, 0, 3, 2]]);
+    assert!(
+        bench.count(50) > 1,
+        "it took another's place at the second try"
+    );
+    assert!((0..10).any(|key| bench.find(key).is_none()));
 }
 
 #[test]
-fn hits_count_as_requests() {
-    let mut fixture = Fixture::filled(6, 6);
-    fixture.order.hit(&mut fixture.nodes, 5);
-    assert_eq!(fixture.victim(), Some(0), "the candidate was used once");
+fn used_entries_of_probation_are_protected_and_counted() {
+    let mut bench = Bench::new(100);
+    (0..100).for_each(|key| {
+        bench.add(key);
+    });
+    bench.set_used(0);
+    bench.add(100);
+    let slot = bench.find(0).expect("it was used");
+    assert_eq!(bench.slab[slot].region, Region::Protected);
+    assert_eq!(bench.count(0), 2);
+    bench.add(101);
+    assert_eq!(bench.count(0), 2, "a use counts once");
 }
 
 #[test]
-fn sketch_grows_with_the_entries() {
-    let mut fixture = Fixture::filled(1000, 1000);
-    let hash = |key: u64| key.wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(32);
-    (1..1000).for_each(|key| fixture.ask(hash(key), 1));
-    let exact = (1..1000).filter(|&key| fixture.order.sketch.estimate(hash(key)) == 1);
-    let exact = exact.count();
-    assert!(exact > 950, "{exact} of 999");
+fn eviction_takes_a_bounded_number_of_steps() {
+    let mut bench = Bench::new(1000);
+    (0..1000).for_each(|key| {
+        bench.add(key);
+    });
+    (0..1000).for_each(|key| bench.set_used(key));
+    bench.add(1000);
+    let used = (0..1000).filter(|&key| {
+        let slot = bench.find(key);
+        slot.is_some_and(|slot| bench.slab[slot].mark.is_used())
+    });
+    let looked_at = 1000 - used.count();
+    assert!(looked_at <= 32, "{looked_at} entries for one that leaves");
 }
 
 #[test]
-fn slots_are_removed_from_every_list() {
-    let mut fixture = Fixture::filled(6, 6);
-    fixture.order.hit(&mut fixture.nodes, 0);
-    for slot in [0, 1, 5] {
-        fixture.order.remove(&mut fixture.nodes, slot);
+fn counts_are_halved_as_time_goes_by() {
+    let mut bench = Bench::new(100);
+    (0..100).for_each(|key| {
+        bench.add(key);
+    });
+    let slot = bench.find(0).expect("there is room for it");
+    let epoch = bench.order.epoch;
+    bench.slab[slot].mark.set_count(12, epoch);
+    (0..2000).for_each(|key| {
+        bench.add(1000 + key);
+    });
+    assert_eq!(bench.count(0), 3);
+}
+
+#[test]
+fn protected_entries_are_a_part_of_main() {
+    let mut bench = Bench::new(100);
+    (0..100).for_each(|key| {
+        bench.add(key);
+    });
+    for round in 0..500 {
+        for key in 0..90 {
+            if bench.find(key).is_some() {
+                bench.set_used(key);
+            }
+        }
+        bench.add(1000 + round);
     }
-    assert_eq!(fixture.lists(), [vec![], vec![4, 3, 2], vec![]]);
+    let protected = bench.order.protected.weight();
+    assert!((40..=70).contains(&protected), "{protected} are protected");
 }
 
 #[test]
-fn candidate_is_admitted_when_it_was_asked_for_more_often() {
-    let mut fixture = Fixture::filled(6, 6);
-    assert_eq!(fixture.victim(), Some(5), "a tie is lost");
-    fixture.ask(5, 2);
-    assert_eq!(fixture.victim(), Some(0));
-    fixture.ask(0, 3);
-    assert_eq!(fixture.victim(), Some(5));
-}
-
-#[test]
-fn expired_entries_lose() {
-    let mut fixture = Fixture::filled(6, 6);
-    fixture.expire(0);
-    assert_eq!(fixture.victim(), Some(0));
-    fixture.ask(5, 2);
-    fixture.expire(5);
-    assert_eq!(fixture.victim(), Some(0));
-    fixture.nodes[0].deadline = Deadline::NEVER;
-    assert_eq!(fixture.victim(), Some(5));
-}
-
-#[test]
-fn warm_candidates_are_sometimes_admitted_by_chance() {
-    let wins = |asked| {
-        let mut fixture = Fixture::filled(200, 200);
-        fixture.ask(198, asked);
-        fixture.ask(0, 15);
-        (0..12_800).filter(|_| fixture.order.admits(198, 0)).count()
+fn equal_seeds_do_the_same() {
+    let run = |seed| {
+        let mut bench = Bench::new(50);
+        bench.order = TinyLfu::new(50, seed);
+        let mut left = Vec::new();
+        for key in 0..20_000_u32 {
+            let key = key.wrapping_mul(key) % 83;
+            if bench.find(key).is_some() {
+                bench.set_used(key);
+            } else {
+                left.extend(bench.add(key));
+            }
+        }
+        left
     };
-    assert_eq!(wins(5), 0);
-    assert!((50..200).contains(&wins(6)), "{} of 12,800", wins(6));
+    assert_eq!(run(3), run(3));
 }

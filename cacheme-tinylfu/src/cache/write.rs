@@ -1,0 +1,179 @@
+//! Keeping and removing entries.
+
+use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
+
+use equivalent::Equivalent;
+
+use super::Cache;
+use crate::listener::Cause;
+use crate::shard::{Arrival, Found, Gone, Shard};
+use crate::slab::Entry;
+use crate::table::Print;
+use crate::times::Lifetime;
+
+impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
+    /// Keeps a value until it is evicted, expires or is removed, and returns the live value that it
+    /// replaces.
+    ///
+    /// It lives as long as the cache's settings say, for ever by default. A full cache evicts an entry
+    /// of the same shard first, or several where there is a [`weigher`](crate::Builder::weigher); an
+    /// entry that weighs more than the shard may hold is not kept, and what the key had is removed.
+    /// Replacing a value counts as a request for it and takes away the lifetime that the old one had.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::Cache;
+    ///
+    /// let cache = Cache::new(100);
+    /// assert_eq!(cache.insert("one", 1), None);
+    /// assert_eq!(cache.insert("one", 2), Some(1));
+    /// ```
+    pub fn insert(&self, key: K, value: V) -> Option<V> {
+        let lifetime = self.rules.lifetime(&key, &value);
+        self.keep(key, value, lifetime)
+    }
+
+    /// Keeps a value as [`insert`](Self::insert) does, for at most `ttl` from now.
+    ///
+    /// With a `ttl` of zero the value has expired already: nothing is kept, and what the key had is
+    /// removed and returned. An expired entry is never found; it leaves with one of the next insertions
+    /// into its shard, or when it is looked up. A lifetime is exact to the nanosecond; one of more than
+    /// 584 years has no end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use cacheme_tinylfu::Cache;
+    ///
+    /// let cache = Cache::new(100);
+    /// cache.insert_with_ttl("one", 1, Duration::from_secs(60));
+    /// assert_eq!(cache.get("one"), Some(1));
+    /// assert_eq!(cache.insert_with_ttl("one", 2, Duration::ZERO), Some(1));
+    /// assert_eq!(cache.get("one"), None);
+    /// ```
+    pub fn insert_with_ttl(&self, key: K, value: V, ttl: Duration) -> Option<V> {
+        let lifetime = self.rules.lifetime_of(ttl);
+        self.keep(key, value, lifetime)
+    }
+
+    /// Removes the entry of a key, and returns its value if it was live.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::Cache;
+    ///
+    /// let cache = Cache::new(100);
+    /// cache.insert("one", 1);
+    /// assert_eq!(cache.remove("one"), Some(1));
+    /// assert_eq!(cache.remove("one"), None);
+    /// ```
+    pub fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.remove_if(key, |_key, _value| true)
+    }
+
+    /// Removes the entry of a key if it is live and the closure says so, and returns its value.
+    ///
+    /// The closure runs while the shard is locked: it should be short and must not use this cache, or
+    /// it deadlocks. Nobody can change the entry between the closure and the removal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::Cache;
+    ///
+    /// let cache = Cache::new(100);
+    /// cache.insert("one", 1);
+    /// assert_eq!(cache.remove_if("one", |_key, value| *value > 1), None);
+    /// assert_eq!(cache.remove_if("one", |_key, value| *value == 1), Some(1));
+    /// ```
+    pub fn remove_if<Q>(&self, key: &Q, condition: impl FnOnce(&K, &V) -> bool) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let hash = self.hasher.hash_one(key);
+        let removed = self.change(hash, |shard, gone| {
+            let found = self.found(shard, Print::new(hash), key)?;
+            let node = shard.node(found.slot);
+            if found.live && !condition(&node.key, &node.value) {
+                return None;
+            }
+            shard.remove(found, gone)
+        });
+        removed.map(|entry| entry.value)
+    }
+
+    fn keep(&self, key: K, value: V, lifetime: Lifetime) -> Option<V> {
+        let hash = self.hasher.hash_one(&key);
+        let arrival = Arrival {
+            print: Print::new(hash),
+            weight: self.rules.weigh(&key, &value),
+            lifetime,
+        };
+        // Held out here, so that it is dropped unlocked where the key's equality or the clock panics.
+        let mut entry = Some(Entry { key, value });
+        let old = self.change(hash, |shard, gone| {
+            let found = self.found(shard, arrival.print, &entry.as_ref()?.key);
+            self.keep_in(shard, found, &mut entry, arrival, gone)
+        });
+        old.map(|entry| entry.value)
+    }
+
+    /// Keeps an entry in its shard, in the place of what was found there. The clock is the only code of
+    /// the user's that runs, before anything is changed.
+    #[inline]
+    pub(super) fn keep_in(
+        &self,
+        shard: &mut Shard<K, V>,
+        found: Option<Found>,
+        entry: &mut Option<Entry<K, V>>,
+        arrival: Arrival,
+        gone: &mut Gone<K, V>,
+    ) -> Option<Entry<K, V>> {
+        let lifetime = arrival.lifetime;
+        let now = if lifetime.is_endless() {
+            self.moment(shard)
+        } else {
+            self.clock.now()
+        };
+        let entry = entry.take()?;
+        if lifetime.is_over() {
+            gone.push(entry, Cause::Expired);
+            return found.and_then(|found| shard.remove(found, gone));
+        }
+        shard.put(found, entry, arrival, now, gone)
+    }
+}
+
+impl<K, V, S> Cache<K, V, S> {
+    /// Changes the shard of a hash, and lets go what leaves it once it is unlocked.
+    #[inline]
+    pub(super) fn change<R>(
+        &self,
+        hash: u64,
+        change: impl FnOnce(&mut Shard<K, V>, &mut Gone<K, V>) -> R,
+    ) -> R {
+        // Made before the lock is taken: where the closure panics, it is dropped unlocked.
+        let mut gone = Gone::new();
+        let result = change(&mut self.partition.shard(hash).write(), &mut gone);
+        self.rules.let_go(gone);
+        result
+    }
+
+    /// Where the entry of a key is. Runs the key's equality and the clock.
+    pub(super) fn found<Q>(&self, shard: &Shard<K, V>, print: Print, key: &Q) -> Option<Found>
+    where
+        Q: Equivalent<K> + ?Sized,
+    {
+        let (slot, _) = shard.find(print, key)?;
+        let live = shard.is_live(slot, &self.clock);
+        Some(Found { slot, live })
+    }
+}

@@ -1,0 +1,216 @@
+//! What changes a shard.
+//!
+//! User code runs in two places: the equality of keys in [`Shard::find`] and the clock. Callers use both
+//! before they call what is here, so a panic there finds the shard as it was; nothing here runs code of
+//! the user's or drops anything of theirs. What leaves is handed out, to be dropped without the lock.
+
+use super::{Gone, Shard};
+use crate::clock::Moment;
+use crate::listener::Cause;
+use crate::slab::Entry;
+use crate::table::Print;
+use crate::times::{Lifetime, Times};
+
+/// Steps of the timer wheel that an insertion pays for.
+const EXPIRY_STEPS: u32 = 8;
+/// The most entries of a shard: each has a number below that of no slot.
+const MAX_ENTRIES: u64 = u32::MAX as u64 - 1;
+
+/// What is known of an entry that is to be kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) print: Print,
+    pub(crate) weight: u32,
+    pub(crate) lifetime: Lifetime,
+}
+
+/// Where the entry of a key is, and whether it is live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) slot: u32,
+    pub(crate) live: bool,
+}
+
+impl<K, V> Shard<K, V> {
+    /// Whether a change has to know what time it is.
+    pub(crate) fn needs_time(&self) -> bool {
+        self.times.is_some()
+    }
+
+    /// Keeps an entry, in the place of the one that was found under its key. Returns what was live there.
+    pub(crate) fn put(
+        &mut self,
+        found: Option<Found>,
+        entry: Entry<K, V>,
+        arrival: Arrival,
+        now: Moment,
+        gone: &mut Gone<K, V>,
+    ) -> Option<Entry<K, V>> {
+        if found.is_none() {
+            self.prefetch(arrival.print.upper);
+        }
+        let refusal = self.refusal(found, arrival);
+        let old = match found {
+            Some(Found { slot, live: true }) if refusal.is_none() => {
+                return Some(self.replace(slot, entry, arrival, now, gone));
+            }
+            found => found.and_then(|found| self.remove(found, gone)),
+        };
+        if self.times.is_some() {
+            self.expire(now, EXPIRY_STEPS, gone);
+        }
+        if let Some(cause) = refusal {
+            self.counts.refusals += 1;
+            gone.push(entry, cause);
+        } else {
+            self.add(entry, arrival, now, gone);
+        }
+        old
+    }
+
+    /// Asks for what an insertion is going to read beside what was read to find that it is one.
+    fn prefetch(&self, upper: u32) {
+        self.order.prefetch(upper);
+        if self.order.weight() < self.capacity {
+            return;
+        }
+        if let Some(last) = self.order.last() {
+            let upper = self.slab[last].upper;
+            self.table.prefetch(upper);
+            self.order.prefetch(upper);
+        }
+    }
+
+    /// Takes out what was found, and returns it if it was live.
+    pub(crate) fn remove(&mut self, found: Found, gone: &mut Gone<K, V>) -> Option<Entry<K, V>> {
+        if !found.live {
+            self.order.remember(&self.slab, found.slot);
+        }
+        self.order.remove(&mut self.slab, found.slot);
+        let entry = self.release(found.slot);
+        if found.live {
+            return Some(entry);
+        }
+        self.counts.expirations += 1;
+        gone.push(entry, Cause::Expired);
+        None
+    }
+
+    /// Takes out entries that have expired, in so many steps at most. Returns whether there may be more.
+    pub(crate) fn expire(&mut self, now: Moment, mut steps: u32, gone: &mut Gone<K, V>) -> bool {
+        while let Some(times) = &mut self.times
+            && let Some(slot) = times.expire(now, &mut steps)
+        {
+            let live = false;
+            self.remove(Found { slot, live }, gone);
+        }
+        steps == 0
+    }
+
+    /// Sets the capacity, and evicts what is above it.
+    pub(crate) fn resize(&mut self, capacity: u64, now: Moment, gone: &mut Gone<K, V>) {
+        self.capacity = capacity;
+        self.order.resize(capacity);
+        self.make_room(0, now, gone);
+    }
+
+    /// Why an entry can't be kept. The doorkeeper only looks at keys that have none.
+    fn refusal(&mut self, found: Option<Found>, arrival: Arrival) -> Option<Cause> {
+        let (upper, weight) = (arrival.print.upper, u64::from(arrival.weight));
+        if let Some(doorkeeper) = &mut self.doorkeeper
+            && found.is_none()
+            && !doorkeeper.knows(upper, self.slab.len())
+        {
+            return Some(Cause::FirstSeen);
+        }
+        let held = found.map_or(0, |found| self.slab.weight(found.slot));
+        let fits = weight <= self.capacity
+            && (weight <= held || self.order.accepts(&self.slab, upper, weight));
+        (!fits).then_some(Cause::TooHeavy)
+    }
+
+    /// Keeps an entry under a key that has none.
+    fn add(&mut self, entry: Entry<K, V>, arrival: Arrival, now: Moment, gone: &mut Gone<K, V>) {
+        let limit = self.entries();
+        self.make_room(arrival.weight.into(), now, gone);
+        let slot = self.slab.insert(entry, arrival.print.upper, limit);
+        self.slab.set_weight(slot, arrival.weight);
+        let slab = &self.slab;
+        self.table
+            .insert(arrival.print, slot, limit, |slot| slab[slot].upper);
+        self.order.insert(&mut self.slab, slot);
+        self.set_lifetime(slot, arrival.lifetime, now);
+        self.counts.insertions += 1;
+        if let Some(last) = self.order.last() {
+            self.slab.prefetch(last);
+        }
+    }
+
+    fn replace(
+        &mut self,
+        slot: u32,
+        entry: Entry<K, V>,
+        arrival: Arrival,
+        now: Moment,
+        gone: &mut Gone<K, V>,
+    ) -> Entry<K, V> {
+        let weight = u64::from(arrival.weight);
+        self.slab[slot].mark.set_used();
+        if weight != self.slab.weight(slot) {
+            // Out of the order meanwhile, so that it isn't evicted for itself.
+            self.order.remove(&mut self.slab, slot);
+            self.make_room(weight, now, gone);
+            self.slab.set_weight(slot, arrival.weight);
+            self.order.insert(&mut self.slab, slot);
+        }
+        self.set_lifetime(slot, arrival.lifetime, now);
+        self.counts.replacements += 1;
+        self.slab.replace(slot, entry)
+    }
+
+    fn make_room(&mut self, weight: u64, now: Moment, gone: &mut Gone<K, V>) {
+        while self.order.weight() + weight > self.capacity || self.slab.len() as u64 >= MAX_ENTRIES
+        {
+            let Some(slot) = self.order.evict(&mut self.slab) else {
+                return;
+            };
+            let expired = self.deadline(slot).is_before(now);
+            let entry = self.release(slot);
+            if expired {
+                self.counts.expirations += 1;
+                gone.push(entry, Cause::Expired);
+            } else {
+                self.counts.evictions += 1;
+                gone.push(entry, Cause::Capacity);
+            }
+        }
+    }
+
+    /// Frees a slot that the order doesn't hold any more.
+    fn release(&mut self, slot: u32) -> Entry<K, V> {
+        self.table.remove(self.slab[slot].upper, slot);
+        if let Some(times) = &mut self.times {
+            times.forget(slot);
+        }
+        self.slab.remove(slot)
+    }
+
+    #[inline]
+    fn set_lifetime(&mut self, slot: u32, lifetime: Lifetime, now: Moment) {
+        if self.times.is_some() || !lifetime.is_endless() {
+            self.set_times(slot, lifetime, now);
+        }
+    }
+
+    fn set_times(&mut self, slot: u32, lifetime: Lifetime, now: Moment) {
+        let times = self
+            .times
+            .get_or_insert_with(|| Box::new(Times::new(lifetime.idle, now)));
+        times.set(slot, lifetime, now);
+    }
+
+    /// How many entries there may be.
+    fn entries(&self) -> usize {
+        usize::try_from(self.capacity.min(MAX_ENTRIES)).unwrap_or(usize::MAX)
+    }
+}
