@@ -175,7 +175,9 @@ impl<K, V, S> Builder<K, V, S> {
     /// zero counts as one, so that there are never more entries than the capacity says. An entry that
     /// weighs more than a shard may hold, which is the capacity divided by the number of
     /// [`shards`](Self::shards), is not kept: it goes to the [listener](Self::on_evict) as
-    /// [`Cause::TooHeavy`]. The weight is taken when an entry is inserted, mostly without a lock; it
+    /// [`Cause::TooHeavy`]. So does, with [`Policy::TinyLfu`], an entry of more than an eighth of a full
+    /// shard that is worth less, for its weight, than what would leave for it: a giant can't flush the
+    /// cache. The weight is taken when an entry is inserted, mostly without a lock; it
     /// takes 4 bytes for each entry.
     ///
     /// # Examples
@@ -281,7 +283,8 @@ impl<K, V, S> Builder<K, V, S> {
     /// Sets who gets the entries that the cache evicts.
     ///
     /// It is called in the thread whose call evicts, after the lock is released: it may use the cache.
-    /// Two entries of one key may come in any order where several threads insert it.
+    /// Two entries of one key may come in any order where several threads insert it. A panic of it goes on
+    /// to the caller; what else that call has evicted is dropped.
     ///
     /// # Examples
     ///

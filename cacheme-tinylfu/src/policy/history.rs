@@ -97,12 +97,12 @@ impl History {
         let print = upper << PRINT_SHIFT;
         let bucket = self.bucket(upper);
         // Looks at all places, which is quicker than to stop at the right one.
-        let same = |place: &u32| u32::from(*place & PRINT_MASK == print);
+        let same = |place: &u32| u32::from(*place & PRINT_MASK == print && *place != EMPTY);
         let found = (0..)
             .zip(bucket.iter())
             .fold(0, |found, (at, place)| found | same(place) << at);
         let at = u32::trailing_zeros(found) as usize;
-        let place = bucket.get_mut(at).filter(|place| **place != EMPTY)?;
+        let place = bucket.get_mut(at)?;
         let taken = mem::replace(place, EMPTY);
         let since = u64::from(clock.age(taken)) * unit;
         Some(Memory {

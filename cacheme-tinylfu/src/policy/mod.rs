@@ -132,7 +132,7 @@ impl Order {
         }
     }
 
-    /// Remembers a slot whose entry has expired, in case its key comes back.
+    /// Remembers a slot that is about to be taken out, in case its key comes back.
     pub(crate) fn remember<K, V>(&mut self, slab: &Slab<K, V>, slot: u32) {
         match self {
             Self::TinyLfu(order) => order.remember(slab, slot, false),

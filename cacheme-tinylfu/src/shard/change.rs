@@ -13,8 +13,8 @@ use crate::times::{Lifetime, Times};
 
 /// Steps of the timer wheel that an insertion pays for.
 const EXPIRY_STEPS: u32 = 8;
-/// The most entries of a shard: each has a number below that of no slot.
-const MAX_ENTRIES: u64 = u32::MAX as u64 - 1;
+/// The most entries of a shard: the greatest `u32` are no slots, but signs of lists and timers.
+const MAX_ENTRIES: u64 = u32::MAX as u64 - 1024;
 
 /// What is known of an entry that is to be kept.
 #[derive(Clone, Copy, Debug)]
@@ -50,22 +50,25 @@ impl<K, V> Shard<K, V> {
             self.prefetch(arrival.print.upper);
         }
         let refusal = self.refusal(found, arrival);
-        let old = match found {
-            Some(Found { slot, live: true }) if refusal.is_none() => {
-                return Some(self.replace(slot, entry, arrival, now, gone));
-            }
-            found => found.and_then(|found| self.remove(found, gone)),
-        };
+        let live = found.filter(|found| found.live);
+        if let Some(expired) = found.filter(|found| !found.live) {
+            self.remove(expired, gone);
+        }
         if self.times.is_some() {
             self.expire(now, EXPIRY_STEPS, gone);
         }
-        if let Some(cause) = refusal {
-            self.counts.refusals += 1;
-            gone.push(entry, cause);
-        } else {
-            self.add(entry, arrival, now, gone);
+        match (refusal, live) {
+            (None, None) => {
+                self.add(entry, arrival, now, gone);
+                None
+            }
+            (None, Some(live)) => Some(self.replace(live.slot, entry, arrival, now, gone)),
+            (Some(cause), live) => {
+                self.counts.refusals += 1;
+                gone.push(entry, cause);
+                live.and_then(|live| self.remove(live, gone))
+            }
         }
-        old
     }
 
     /// Asks for what an insertion is going to read beside what was read to find that it is one.
@@ -158,6 +161,7 @@ impl<K, V> Shard<K, V> {
         self.slab[slot].mark.set_used();
         if weight != self.slab.weight(slot) {
             // Out of the order meanwhile, so that it isn't evicted for itself.
+            self.order.remember(&self.slab, slot);
             self.order.remove(&mut self.slab, slot);
             self.make_room(weight, now, gone);
             self.slab.set_weight(slot, arrival.weight);

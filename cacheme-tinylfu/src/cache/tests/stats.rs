@@ -1,5 +1,6 @@
 //! The figures of a cache.
 
+use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
@@ -110,22 +111,25 @@ fn values_that_have_expired_on_arrival_are_counted_nowhere() {
 #[test]
 fn figures_of_many_threads_add_up() {
     let (cache, _) = built(10_000, Settings::record_stats);
-    // More threads than there are places to count in.
+    // More threads than there are places to count in, all with a place before one is given back.
+    let all = Barrier::new(24);
     thread::scope(|scope| {
         for thread in 0..24_u64 {
-            let cache = &cache;
+            let (cache, all) = (&cache, &all);
             scope.spawn(move || {
-                for _ in 0..5000 {
-                    cache.insert(thread, 0);
+                cache.insert(thread, 0);
+                cache.get(&thread);
+                all.wait();
+                for _ in 0..20_000 {
                     cache.get(&thread);
                     cache.get(&1000);
-                    cache.remove(&thread);
                 }
+                cache.remove(&thread);
             });
         }
     });
     let stats = cache.stats();
-    assert_eq!((stats.hits, stats.misses), (120_000, 120_000));
-    assert_eq!((stats.insertions, stats.evictions), (120_000, 0));
+    assert_eq!((stats.hits, stats.misses), (480_024, 480_000));
+    assert_eq!((stats.insertions, stats.evictions), (24, 0));
     assert!(cache.is_empty());
 }
