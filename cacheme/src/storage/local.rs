@@ -102,8 +102,8 @@ pub(crate) struct LocalCache {
 impl LocalCache {
     /// The value of `node` among the entries of `scope`.
     ///
-    /// Takes one lock of the cache, allocates nothing beyond what cloning the value does, and reads
-    /// the clock only for an entry that expires.
+    /// Waits for no other reader, allocates nothing beyond what cloning the value does, and reads the
+    /// clock only for an entry that expires.
     #[inline]
     pub(crate) fn get<N: Node, V: Clone + Send + Sync + 'static>(
         &self,
