@@ -6,13 +6,14 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use cacheme_tinylfu::{Cache, Op};
 
 /// What all pages together may take, in bytes.
-const CAPACITY: usize = 200_000;
+const CAPACITY: usize = 1_000_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let pages: Cache<String, Arc<str>> = Cache::builder()
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             url.contains("/news/").then_some(Duration::from_secs(10))
         })
         .on_evict(|url, page, cause| {
-            if page.len() > 5_000 {
+            if page.len() > 5_700 {
                 println!("evicted {url}, {} bytes: {cause:?}", page.len());
             }
         })
@@ -36,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         for _ in 0..8 {
             scope.spawn(|| {
                 for number in 0..2_000_u32 {
-                    let url = format!("/shop/{}", number * number % 607);
+                    let section = if number % 10 == 0 { "news" } else { "shop" };
+                    let url = format!("/{section}/{}", number * number % 607);
                     pages.get_or_insert_with(url.clone(), || render(&url));
                 }
             });
@@ -55,16 +57,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Whole sections can be taken out.
     pages.retain(|url, _page| !url.ends_with('9'));
 
-    let stats = pages.stats();
     println!("{} pages of {} bytes", pages.len(), pages.weight());
-    println!("{} renderings for 16000 requests", stats.insertions);
+    println!("{RENDERED:?} renderings for 16000 requests");
+    println!("{:?}", pages.stats());
     for (url, _page) in pages.policy().hottest(3) {
         println!("worth to be there after a restart: {url}");
     }
     Ok(())
 }
 
+/// How often a page was rendered.
+static RENDERED: AtomicU32 = AtomicU32::new(0);
+
 fn render(url: &str) -> Arc<str> {
+    RENDERED.fetch_add(1, Ordering::Relaxed);
     let length = url.bytes().map(usize::from).sum::<usize>() % 97 * 60;
     "x".repeat(length).into()
 }

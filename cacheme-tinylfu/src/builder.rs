@@ -77,6 +77,7 @@ impl<K, V, S> Builder<K, V, S> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "max_capacity")]
     #[must_use]
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.capacity = Some(capacity);
@@ -172,12 +173,13 @@ impl<K, V, S> Builder<K, V, S> {
     /// Sets what entries weigh. By default each weighs one.
     ///
     /// The capacity is then one of weight, in whatever unit the weigher uses, such as bytes. A weight of
-    /// zero counts as one, so that there are never more entries than the capacity says. An entry that
-    /// weighs more than a shard may hold, which is the capacity divided by the number of
-    /// [`shards`](Self::shards), is not kept: it goes to the [listener](Self::on_evict) as
-    /// [`Cause::TooHeavy`]. So does, with [`Policy::TinyLfu`], an entry of more than an eighth of a full
-    /// shard that is worth less, for its weight, than what would leave for it: a giant can't flush the
-    /// cache. The weight is taken when an entry is inserted, mostly without a lock; it
+    /// zero counts as one, so that there are never more entries than the capacity says. The cache has one
+    /// shard unless [`shards`](Self::shards) says otherwise, which caches of many entries should. An entry
+    /// that weighs more than a shard may hold, which is the capacity divided by the number of shards, is
+    /// not kept: it goes to the [listener](Self::on_evict) as [`Cause::TooHeavy`]. With
+    /// [`Policy::TinyLfu`] one of more than an eighth of a full shard may go there as
+    /// [`Cause::Outweighed`], so that a giant can't flush the cache. A lighter one may put out several
+    /// others. The weight is taken when an entry is inserted, mostly without a lock; it
     /// takes 4 bytes for each entry.
     ///
     /// # Examples
@@ -216,6 +218,7 @@ impl<K, V, S> Builder<K, V, S> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "time_to_live")]
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.rules.ttl = ttl.into();
@@ -241,6 +244,7 @@ impl<K, V, S> Builder<K, V, S> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "time_to_idle")]
     #[must_use]
     pub fn idle(mut self, idle: Duration) -> Self {
         self.rules.idle = idle.into();
@@ -307,6 +311,7 @@ impl<K, V, S> Builder<K, V, S> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "eviction_listener")]
     #[must_use]
     pub fn on_evict(mut self, call: impl Fn(K, V, Cause) + Send + Sync + 'static) -> Self {
         self.rules.listener = Listener::new(call);
@@ -318,7 +323,7 @@ impl<K, V, S> Builder<K, V, S> {
     /// The first insertion of a key is refused, and goes to the [listener](Self::on_evict) as
     /// [`Cause::FirstSeen`]. For caches whose memory is dear and most of whose keys are used once: every
     /// key costs one more miss. A [`BloomFilter`](crate::BloomFilter) of 10 bits for each of 4 keys an
-    /// entry remembers who was there, and forgets all when it is full; it takes one unknown key in a
+    /// entry, and of 1.3 KB a shard at least, remembers who was there, and forgets all when it is full; it takes one unknown key in a
     /// hundred for a known one.
     ///
     /// # Examples
@@ -363,11 +368,13 @@ impl<K, V, S> Builder<K, V, S> {
         self
     }
 
-    /// Sets into how many shards the cache is split: the next power of two, up to 16,777,216. By default
-    /// 16 for each CPU, but no more than leave each a capacity of 1024.
+    /// Sets into how many shards the cache is split, rounded up to a power of two, up to 16,777,216. By
+    /// default 16 for each CPU, rounded up in the same way, but no more than leave each a capacity of
+    /// 1024; with a [`weigher`](Self::weigher) one.
     ///
-    /// Shards evict each for themselves. Fewer of them let heavier entries in; more of them make threads
-    /// wait less for each other.
+    /// Shards evict each for themselves, from an equal share of the capacity. Fewer of them let heavier
+    /// entries in and keep more of what is unevenly spread; more of them make threads that insert wait
+    /// less for each other. Each should have room for a thousand entries.
     ///
     /// # Examples
     ///

@@ -2,7 +2,8 @@
 //! compare sixteen bytes at once.
 //!
 //! They are the rest of the crate's unsafe code, besides [`lock`](crate::lock), and behind safe functions
-//! that do the same, slower or not at all, on other CPUs. `throughput --mix get-or-insert` of the
+//! that do the same, slower or not at all, on other CPUs. They are apart from the lock, with which they
+//! have nothing to do. `throughput --mix get-or-insert` of the
 //! benchmarks shows what they bring: about an eighth of an insertion each.
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]

@@ -23,7 +23,8 @@
 //! - A cache never keeps more entries, or more weight, than its capacity, not for a moment.
 //! - What a lookup finds is the value that was inserted last under its key. It is never an expired one.
 //! - The entry that was inserted last is kept, whatever leaves for it. The exceptions are those of
-//!   [`Cause::TooHeavy`] and [`Cause::FirstSeen`], and lifetimes of zero.
+//!   [`Cause::TooHeavy`] and [`Cause::Outweighed`], where entries are weighed, [`Cause::FirstSeen`], where
+//!   a doorkeeper was asked for, and lifetimes of zero.
 //! - A value that is replaced, evicted or cleared is dropped after the lock is released, so that its
 //!   `Drop` may use the cache; so may the [listener](Builder::on_evict).
 //! - After a panic in user code, such as in `Clone` or `Eq`, the cache works on as before.
@@ -32,7 +33,8 @@
 //!
 //! The cache is split into shards, each behind a lock that many may read or one may write. `Eq` of keys
 //! and the [`clock`](Builder::clock) run under it, and so do `Clone` of what is handed out and the
-//! closures of [`Cache::lookup`], [`Cache::compute`], [`Cache::remove_if`] and [`Cache::retain`]. They
+//! closures of [`Cache::lookup`], [`Cache::compute`], [`Cache::remove_if`] and [`Cache::retain`]; within
+//! `compute` the [weigher](Builder::weigher) and [`expires_after`](Builder::expires_after) too. They
 //! must not use the same cache, which may deadlock, and should be short.
 //!
 //! # Costs
@@ -40,12 +42,12 @@
 //! A hit allocates nothing and reads two lines of memory, one of the table and one of the entry, besides
 //! those of the shard, which stay in the CPU's cache. Its only write is of one bit of the entry, if that
 //! isn't set, and of a place of its own thread, as long as nobody writes the shard; where it is often
-//! written, readers share a plain lock. An insertion takes the lock of a shard, looks at 8 entries at most
-//! to find one that leaves, and at 8 timers. Growing a shard's table, up to the capacity of the shard, and
+//! written, and for [`Cache::get_ref`], readers share a plain lock, whose state they take turns in writing. An insertion takes the lock of a shard, looks at 16 entries at most for
+//! each that leaves, of which there may be several where entries are weighed, and at 8 timers. Growing a shard's table, up to the capacity of the shard, and
 //! [`Cache::retain`], [`Cache::resize`] and [`Cache::iter`] take time in proportion to what it holds.
 //!
 //! Besides the key and the value, an entry takes 24 to 32 bytes in a full cache; lifetimes and weights take
-//! more where they are used. An empty cache takes about 400 bytes per [shard](Builder::shards), whatever
+//! more where they are used. An empty cache takes 512 bytes per [shard](Builder::shards), whatever
 //! its capacity.
 
 #![deny(unsafe_code)]

@@ -13,8 +13,12 @@ pub enum Cause {
     Capacity,
     /// Its lifetime, or the time for which it may be idle, was over.
     Expired,
-    /// It was never kept, since it weighs more than its shard holds, or too much for what it is worth.
+    /// It was not kept, since it weighs more than its shard holds.
     TooHeavy,
+    /// It was not kept, since it weighs more than an eighth of a full shard and was asked for less often,
+    /// for its weight, than what would leave for it first. Asked for again it comes in, after 15 times at
+    /// the latest.
+    Outweighed,
     /// It was never kept, since the [doorkeeper](crate::Builder::doorkeeper) didn't know its key.
     FirstSeen,
 }

@@ -41,7 +41,11 @@ impl<K, V> Partition<K, V> {
         seed: impl Fn(usize) -> u64,
     ) -> Self {
         let count = match shards {
-            Some(shards) => shards.clamp(1, MAX_SHARDS).next_power_of_two(),
+            Some(shards) => {
+                // None is without any capacity.
+                let most = 1 << capacity.max(1).ilog2().min(MAX_SHARDS.ilog2());
+                shards.clamp(1, MAX_SHARDS).next_power_of_two().min(most)
+            }
             None => shard_count(capacity, cpus()),
         };
         let parts = capacities(capacity, count)

@@ -24,7 +24,8 @@ pub enum Op<V> {
 
 impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// Shows a closure the live value of a key and does what it says, with nobody in between. Returns
-    /// the live value that was replaced or removed.
+    /// the live value that was replaced or removed. To show it is no request for the key; to replace it is, and
+    /// gives it the lifetime of a new entry.
     ///
     /// The closure runs while the shard is locked, as do the [weigher](crate::Builder::weigher) and
     /// [`expires_after`](crate::Builder::expires_after) on what it returns: they should be short and
@@ -49,7 +50,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         let mut key = Some(key);
         let mut entry = None;
         let old = self.change(hash, |shard, gone| {
-            let found = self.found(shard, print, key.as_ref()?);
+            let slot = shard.find(print, key.as_ref()?).map(|(slot, _)| slot);
+            let now = self.moment(shard);
+            let found = slot.map(|slot| shard.found(slot, now));
             let live = found.filter(|found| found.live);
             let (value, ttl) = match decide(live.map(|found| &shard.node(found.slot).value)) {
                 Op::Keep => return None,
@@ -61,15 +64,23 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
                 key: key.take()?,
                 value,
             });
+            let weight = self.rules.weigh(key, value);
+            let lifetime = match ttl {
+                None => self.rules.lifetime(key, value),
+                Some(ttl) => self.rules.lifetime_of(ttl),
+            };
+            // A shard without lifetimes has not asked for the time yet.
+            let now = if shard.needs_time() {
+                now
+            } else {
+                self.moment_of(shard, lifetime)
+            };
             let arrival = Arrival {
                 print,
-                weight: self.rules.weigh(key, value),
-                lifetime: match ttl {
-                    None => self.rules.lifetime(key, value),
-                    Some(ttl) => self.rules.lifetime_of(ttl),
-                },
+                weight,
+                lifetime,
             };
-            self.keep_in(shard, found, &mut entry, arrival, gone)
+            shard.keep(found, entry.take()?, arrival, now, gone)
         });
         old.map(|entry| entry.value)
     }

@@ -8,7 +8,8 @@ use crate::shard::Shard;
 
 /// A live entry of a cache, made by [`Cache::get_ref`](crate::Cache::get_ref). Derefs to the value.
 ///
-/// The shard can't be changed until it is dropped.
+/// The shard can't be changed until it is dropped, and this thread must not use the cache until then: it
+/// deadlocks if another thread waits to write.
 ///
 /// # Examples
 ///

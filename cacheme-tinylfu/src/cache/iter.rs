@@ -16,7 +16,8 @@ impl<K, V, S> Cache<K, V, S> {
     /// The iterator takes one shard at a time: it clones its entries while it shares the shard with
     /// readers, and holds no lock while an item is in hand. Each key comes at most once. An entry that is
     /// there all the time comes; one that is inserted or removed meanwhile may or may not. Does not count
-    /// as a request for any key.
+    /// as a request for any key. An entry that would have expired as
+    /// idle, had it not been used since its shard was cloned, is left out.
     ///
     /// # Examples
     ///

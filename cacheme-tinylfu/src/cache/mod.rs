@@ -23,6 +23,7 @@ pub use policy_view::PolicyView;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::mem;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,7 +33,7 @@ use crate::builder::Builder;
 use crate::clock::{Clock, Moment};
 use crate::partition::{self, Partition};
 use crate::rules::Rules;
-use crate::shard::{Admission, Gone, Shard};
+use crate::shard::{Admission, Gone};
 use crate::stats::{Lookups, Stats};
 use crate::sync::unpoisoned;
 
@@ -111,11 +112,12 @@ impl<K, V> Cache<K, V> {
 impl<K, V, S: BuildHasher> Cache<K, V, S> {
     pub(crate) fn assemble(capacity: usize, settings: Builder<K, V, S>) -> Self {
         let Builder {
-            shards,
-            admission,
-            hasher,
-            ..
+            admission, hasher, ..
         } = settings;
+        // How many entries there will be is unknown where they are weighed, and so is how many shards
+        // would hold some.
+        let weighed = settings.rules.weigher.is_some();
+        let shards = settings.shards.or(weighed.then_some(1));
         let seed = |index| hasher.hash_one(index);
         Self {
             partition: Partition::new(capacity as u64, shards, admission, seed),
@@ -144,6 +146,7 @@ impl<K, V, S: BuildHasher> Cache<K, V, S> {
     /// cache.clear();
     /// assert!(cache.is_empty());
     /// ```
+    #[doc(alias = "invalidate_all")]
     pub fn clear(&self) {
         for (index, mut shard) in self.partition.writes().enumerate() {
             let seed = self.hasher.hash_one(index);
@@ -169,6 +172,7 @@ impl<K, V, S> Cache<K, V, S> {
     /// cache.insert("one", 1);
     /// assert_eq!(cache.len(), 1);
     /// ```
+    #[doc(alias = "entry_count")]
     pub fn len(&self) -> usize {
         self.partition.reads().map(|shard| shard.len()).sum()
     }
@@ -206,6 +210,7 @@ impl<K, V, S> Cache<K, V, S> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "weighted_size")]
     pub fn weight(&self) -> u64 {
         self.partition.reads().map(|shard| shard.weight()).sum()
     }
@@ -240,8 +245,9 @@ impl<K, V, S> Cache<K, V, S> {
 
     /// Sets the capacity. What is above it is evicted before this returns.
     ///
-    /// The number of shards stays what it was, and so does the memory that was taken for entries: that
-    /// of evicted ones is used for later ones. Takes time in proportion to what is evicted.
+    /// The number of shards stays what it was, so a capacity below it leaves some of them with none. So
+    /// does the memory that was taken for entries: that of evicted ones is used for later ones. Takes time
+    /// in proportion to what is evicted.
     ///
     /// # Examples
     ///
@@ -265,11 +271,13 @@ impl<K, V, S> Cache<K, V, S> {
         } else {
             Moment::default()
         };
-        self.capacity.store(capacity, Ordering::Relaxed);
+        // The greater of both holds until all shards have their share.
+        self.capacity.fetch_max(capacity, Ordering::Relaxed);
         let shares = partition::capacities(capacity as u64, self.partition.len());
         for (mut shard, share) in self.partition.writes().zip(shares) {
             shard.resize(share, now, &mut gone);
         }
+        self.capacity.store(capacity, Ordering::Relaxed);
         drop(one_at_a_time);
         self.rules.let_go(gone);
     }
@@ -292,16 +300,11 @@ impl<K, V, S> Cache<K, V, S> {
         let counts = self.partition.reads().map(|shard| shard.counts());
         self.lookups.stats(counts)
     }
-
-    /// What time it is, if a change of the shard has to know.
-    fn moment(&self, shard: &Shard<K, V>) -> Moment {
-        if shard.needs_time() {
-            self.clock.now()
-        } else {
-            Moment::default()
-        }
-    }
 }
+
+// After a panic in user code a cache works on as before.
+impl<K, V, S> UnwindSafe for Cache<K, V, S> {}
+impl<K, V, S> RefUnwindSafe for Cache<K, V, S> {}
 
 impl<K, V, S> fmt::Debug for Cache<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

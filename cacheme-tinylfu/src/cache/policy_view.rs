@@ -10,7 +10,8 @@ use super::Cache;
 ///
 /// # Examples
 ///
-/// A dump of what is worth having, to be inserted again after a restart, the coldest first:
+/// A dump of what is worth having, to be inserted again after a restart, the coldest first. It has no
+/// lifetimes in it: what is inserted lives as long as a new entry.
 ///
 /// ```
 /// use cacheme_tinylfu::Cache;

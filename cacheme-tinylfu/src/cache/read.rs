@@ -6,7 +6,7 @@ use equivalent::Equivalent;
 
 use super::{Cache, EntryRef};
 use crate::lookup::Lookup;
-use crate::shard::{Found, Gone};
+use crate::shard::Gone;
 use crate::table::Print;
 
 impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
@@ -99,8 +99,9 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// The entry of a key, if it has one that is live, to be read without a clone.
     ///
     /// Counts as a request for the key. Nobody can change the shard, or clear the cache, while the
-    /// [`EntryRef`] is held: hold it for short, and don't change the cache meanwhile in the same thread,
-    /// which may deadlock.
+    /// [`EntryRef`] is held: hold it for short, and don't use the cache meanwhile in the same thread, not
+    /// even to read, which deadlocks if another thread waits to write or if what is read has expired. Where many threads read one entry
+    /// all the time, [`lookup`](Self::lookup) is faster: this takes turns with them in writing the lock.
     ///
     /// # Examples
     ///
@@ -189,8 +190,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         if let Some((slot, _)) = shard.find(print, key)
             && !shard.is_live(slot, &self.clock)
         {
-            let live = false;
-            shard.remove(Found { slot, live }, &mut gone);
+            shard.remove_expired(slot, &mut gone);
         }
         drop(shard);
         self.rules.let_go(gone);

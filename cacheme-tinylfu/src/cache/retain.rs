@@ -11,8 +11,8 @@ impl<K, V, S> Cache<K, V, S> {
     ///
     /// Locks one shard after the other, each while the closure looks at all of its entries: it should be
     /// short and must not use this cache, or it deadlocks. An entry that is inserted meanwhile may or may
-    /// not be looked at. If the closure panics, what it has said no to is removed. No listener is called
-    /// for what the closure says no to.
+    /// not be looked at. If the closure panics, what it has said no to is removed, and what has
+    /// expired in that shard is dropped untold. No listener is called for what the closure says no to.
     ///
     /// # Examples
     ///
@@ -60,6 +60,7 @@ impl<K, V, S> Cache<K, V, S> {
     /// let cache = Cache::<u64, u64>::new(100);
     /// cache.remove_expired();
     /// ```
+    #[doc(alias = "run_pending_tasks")]
     pub fn remove_expired(&self) {
         for index in 0..self.partition.len() {
             let mut more = true;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use equivalent::Equivalent;
 
 use super::Cache;
-use crate::listener::Cause;
-use crate::shard::{Arrival, Found, Gone, Shard};
+use crate::clock::Moment;
+use crate::shard::{Arrival, Gone, Shard};
 use crate::slab::Entry;
 use crate::table::Print;
 use crate::times::Lifetime;
@@ -18,7 +18,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     ///
     /// It lives as long as the cache's settings say, for ever by default. A full cache evicts an entry
     /// of the same shard first, or several where there is a [`weigher`](crate::Builder::weigher); an
-    /// entry that weighs more than the shard may hold is not kept, and what the key had is removed.
+    /// entry that is too heavy is not kept, as that says, and what the key had is removed.
     /// Replacing a value counts as a request for it and takes away the lifetime that the old one had.
     ///
     /// # Examples
@@ -37,8 +37,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
 
     /// Keeps a value as [`insert`](Self::insert) does, for at most `ttl` from now.
     ///
-    /// With a `ttl` of zero the value has expired already: nothing is kept, and what the key had is
-    /// removed and returned. An expired entry is never found; it leaves with one of the next insertions
+    /// With a `ttl` of zero the value has expired already: nothing is kept, the
+    /// [listener](crate::Builder::on_evict) gets the value, and what the key had is removed and returned. An expired entry is never found; it leaves with one of the next insertions
     /// into its shard, or when it is looked up. A lifetime is exact to the nanosecond; one of more than
     /// 584 years has no end.
     ///
@@ -72,6 +72,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// assert_eq!(cache.remove("one"), Some(1));
     /// assert_eq!(cache.remove("one"), None);
     /// ```
+    #[doc(alias = "invalidate")]
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
         Q: Hash + Equivalent<K> + ?Sized,
@@ -100,7 +101,8 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     {
         let hash = self.hasher.hash_one(key);
         let removed = self.change(hash, |shard, gone| {
-            let found = self.found(shard, Print::new(hash), key)?;
+            let slot = shard.find(Print::new(hash), key)?.0;
+            let found = shard.found(slot, self.moment(shard));
             let node = shard.node(found.slot);
             if found.live && !condition(&node.key, &node.value) {
                 return None;
@@ -120,35 +122,12 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         // Held out here, so that it is dropped unlocked where the key's equality or the clock panics.
         let mut entry = Some(Entry { key, value });
         let old = self.change(hash, |shard, gone| {
-            let found = self.found(shard, arrival.print, &entry.as_ref()?.key);
-            self.keep_in(shard, found, &mut entry, arrival, gone)
+            let slot = shard.find(arrival.print, &entry.as_ref()?.key);
+            let now = self.moment_of(shard, lifetime);
+            let found = slot.map(|(slot, _)| shard.found(slot, now));
+            shard.keep(found, entry.take()?, arrival, now, gone)
         });
         old.map(|entry| entry.value)
-    }
-
-    /// Keeps an entry in its shard, in the place of what was found there. The clock is the only code of
-    /// the user's that runs, before anything is changed.
-    #[inline]
-    pub(super) fn keep_in(
-        &self,
-        shard: &mut Shard<K, V>,
-        found: Option<Found>,
-        entry: &mut Option<Entry<K, V>>,
-        arrival: Arrival,
-        gone: &mut Gone<K, V>,
-    ) -> Option<Entry<K, V>> {
-        let lifetime = arrival.lifetime;
-        let now = if lifetime.is_endless() {
-            self.moment(shard)
-        } else {
-            self.clock.now()
-        };
-        let entry = entry.take()?;
-        if lifetime.is_over() {
-            gone.push(entry, Cause::Expired);
-            return found.and_then(|found| shard.remove(found, gone));
-        }
-        shard.put(found, entry, arrival, now, gone)
     }
 }
 
@@ -167,13 +146,23 @@ impl<K, V, S> Cache<K, V, S> {
         result
     }
 
-    /// Where the entry of a key is. Runs the key's equality and the clock.
-    pub(super) fn found<Q>(&self, shard: &Shard<K, V>, print: Print, key: &Q) -> Option<Found>
-    where
-        Q: Equivalent<K> + ?Sized,
-    {
-        let (slot, _) = shard.find(print, key)?;
-        let live = shard.is_live(slot, &self.clock);
-        Some(Found { slot, live })
+    /// What time it is, if a change of the shard has to know. The only reading of the clock in a change,
+    /// before anything is changed: what is live stays so until it is done.
+    pub(super) fn moment(&self, shard: &Shard<K, V>) -> Moment {
+        if shard.needs_time() {
+            self.clock.now()
+        } else {
+            Moment::default()
+        }
+    }
+
+    /// What time it is, if keeping an entry with this lifetime has to know.
+    #[inline]
+    pub(super) fn moment_of(&self, shard: &Shard<K, V>, lifetime: Lifetime) -> Moment {
+        if lifetime.is_endless() {
+            self.moment(shard)
+        } else {
+            self.clock.now()
+        }
     }
 }

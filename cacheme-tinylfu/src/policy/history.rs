@@ -70,9 +70,10 @@ impl History {
         }
     }
 
-    /// Whether it is too small by far for so many entries.
+    /// Whether it is too small for so many entries. It is not made larger by less than a quarter, since
+    /// a new one knows nothing.
     pub(super) fn is_outgrown(&self, entries: usize) -> bool {
-        entries > self.entries * 2
+        entries > self.entries + self.entries / 4
     }
 
     /// An entry came.

@@ -5,8 +5,8 @@
 //! slot that holds an entry is in exactly one of its lists. It isn't told of hits: these set a bit of
 //! the entry (see [`crate::mark`]), at which it looks when the entry is next in line.
 //!
-//! Each policy has a file, and all have the same methods. A new one is a file here, a variant of
-//! [`Policy`] and one of [`Order`].
+//! Each policy has a file. A new one is a file here, a variant of [`Policy`] and one of [`Order`], whose
+//! methods are those that a policy may have.
 
 mod history;
 mod lru;
@@ -54,7 +54,8 @@ pub enum Policy {
     ///
     /// The entry leaves that was not used for about the longest time: CLOCK (Corbató, "A Paging
     /// Experiment with the Multics System", 1968), which knows for each entry whether it was used since
-    /// it was last in line, but not in which order.
+    /// it was last in line, but not in which order. Takes whatever fits, so that with a
+    /// [weigher](crate::Builder::weigher) a giant does put out all others.
     Lru,
 }
 
@@ -82,7 +83,7 @@ impl Order {
         }
     }
 
-    /// Whether an entry of this weight may come into a full cache, so that a giant doesn't flush it.
+    /// Whether so much more weight may come into a full cache, so that a giant doesn't flush it.
     pub(crate) fn accepts<K, V>(&mut self, slab: &Slab<K, V>, upper: u32, weight: u64) -> bool {
         match self {
             Self::TinyLfu(order) => order.accepts(slab, upper, weight),

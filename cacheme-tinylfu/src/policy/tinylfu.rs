@@ -23,6 +23,8 @@ const WARM: u64 = 6;
 const CHANCE: u64 = 128;
 /// An entry that weighs more than this part of the capacity is a giant.
 const GIANT: u64 = 8;
+/// How often a giant must have been asked for to come in whatever it weighs.
+const OFTEN: u64 = 15;
 /// Below so many entries counts age as slowly as with so many.
 const FEW: usize = 16;
 
@@ -82,11 +84,11 @@ impl TinyLfu {
         self.protected_most = main / 100 * PROTECTED + main % 100 * PROTECTED / 100;
     }
 
-    /// A giant has to be worth as much, for its weight, as the entry that would leave first.
+    /// A giant has to be worth as much, for its weight, as the entry that would leave first, or to be asked
+    /// for as often as is counted.
     #[inline]
     pub(super) fn accepts<K, V>(&mut self, slab: &Slab<K, V>, upper: u32, weight: u64) -> bool {
-        if weight <= 1 || weight <= self.capacity / GIANT || self.weight() + weight <= self.capacity
-        {
+        if weight <= 1 || weight <= self.capacity / GIANT {
             return true;
         }
         let Some(resident) = self.probation.back().or(self.protected.back()) else {
@@ -96,7 +98,7 @@ impl TinyLfu {
         let count = history.take(upper).map_or(0, |memory| memory.count);
         let asked = u64::from(count) + 1;
         let of_resident = u64::from(slab[resident].mark.count(self.epoch));
-        let accepted = asked * slab.weight(resident) >= of_resident * weight;
+        let accepted = asked >= OFTEN || asked * slab.weight(resident) >= of_resident * weight;
         history.put(upper, count + u8::from(!accepted), false);
         accepted
     }
@@ -238,7 +240,7 @@ impl TinyLfu {
         }
     }
 
-    /// Moves entries from a window that is above its share to probation, the newest never.
+    /// Moves entries from a window that is above its share to probation, but not the only one.
     fn fit_window<K, V>(&mut self, slab: &mut Slab<K, V>) {
         let mut steps = STEPS;
         while self.window.weight() > self.window_most
@@ -272,7 +274,7 @@ impl TinyLfu {
         }
     }
 
-    /// Remembers what is asked of a slot's entry, which leaves. Notes no use that was not counted.
+    /// Remembers how often a slot's entry, which leaves, was asked for.
     pub(super) fn remember<K, V>(&mut self, slab: &Slab<K, V>, slot: u32, from_window: bool) {
         if self
             .history
@@ -282,7 +284,7 @@ impl TinyLfu {
             self.history = Some(History::new(slab.len()));
         }
         let node = &slab[slot];
-        let count = node.mark.count(self.epoch);
+        let count = node.mark.count(self.epoch) + u8::from(node.mark.is_used());
         if let Some(history) = &mut self.history {
             history.put(node.upper, count, from_window);
         }

@@ -37,8 +37,33 @@ impl<K, V> Shard<K, V> {
         self.times.is_some()
     }
 
-    /// Keeps an entry, in the place of the one that was found under its key. Returns what was live there.
-    pub(crate) fn put(
+    /// A slot whose entry was found, as it is at this time.
+    #[inline]
+    pub(crate) fn found(&self, slot: u32, now: Moment) -> Found {
+        let live = !self.deadline(slot).is_before(now);
+        Found { slot, live }
+    }
+
+    /// Keeps an entry as [`put`](Self::put), unless its lifetime is over when it begins.
+    pub(crate) fn keep(
+        &mut self,
+        found: Option<Found>,
+        entry: Entry<K, V>,
+        arrival: Arrival,
+        now: Moment,
+        gone: &mut Gone<K, V>,
+    ) -> Option<Entry<K, V>> {
+        if arrival.lifetime.is_over() {
+            self.counts.expirations += 1;
+            gone.push(entry, Cause::Expired);
+            return found.and_then(|found| self.remove(found, gone));
+        }
+        self.put(found, entry, arrival, now, gone)
+    }
+
+    /// Keeps an entry, in the place of the one that was found under its key at the same time. Returns what
+    /// was live there.
+    fn put(
         &mut self,
         found: Option<Found>,
         entry: Entry<K, V>,
@@ -49,25 +74,23 @@ impl<K, V> Shard<K, V> {
         if found.is_none() {
             self.prefetch(arrival.print.upper);
         }
-        let refusal = self.refusal(found, arrival);
+        let refused = found.is_none() && !self.is_known(arrival.print.upper);
         let live = found.filter(|found| found.live);
         if let Some(expired) = found.filter(|found| !found.live) {
-            self.remove(expired, gone);
+            self.remove_expired(expired.slot, gone);
         }
         if self.times.is_some() {
             self.expire(now, EXPIRY_STEPS, gone);
         }
-        match (refusal, live) {
-            (None, None) => {
-                self.add(entry, arrival, now, gone);
-                None
+        if let Some(live) = live {
+            Some(self.replace(live.slot, entry, arrival, now, gone))
+        } else {
+            let weighty = || self.objection(arrival, 0);
+            match refused.then_some(Cause::FirstSeen).or_else(weighty) {
+                Some(cause) => self.refuse(entry, cause, gone),
+                None => self.add(entry, arrival, now, gone),
             }
-            (None, Some(live)) => Some(self.replace(live.slot, entry, arrival, now, gone)),
-            (Some(cause), live) => {
-                self.counts.refusals += 1;
-                gone.push(entry, cause);
-                live.and_then(|live| self.remove(live, gone))
-            }
+            None
         }
     }
 
@@ -87,16 +110,20 @@ impl<K, V> Shard<K, V> {
     /// Takes out what was found, and returns it if it was live.
     pub(crate) fn remove(&mut self, found: Found, gone: &mut Gone<K, V>) -> Option<Entry<K, V>> {
         if !found.live {
-            self.order.remember(&self.slab, found.slot);
+            self.remove_expired(found.slot, gone);
+            return None;
         }
         self.order.remove(&mut self.slab, found.slot);
-        let entry = self.release(found.slot);
-        if found.live {
-            return Some(entry);
-        }
+        Some(self.release(found.slot))
+    }
+
+    /// Takes out an entry that has expired.
+    pub(crate) fn remove_expired(&mut self, slot: u32, gone: &mut Gone<K, V>) {
+        self.order.remember(&self.slab, slot);
+        self.order.remove(&mut self.slab, slot);
         self.counts.expirations += 1;
+        let entry = self.release(slot);
         gone.push(entry, Cause::Expired);
-        None
     }
 
     /// Takes out entries that have expired, in so many steps at most. Returns whether there may be more.
@@ -104,8 +131,7 @@ impl<K, V> Shard<K, V> {
         while let Some(times) = &mut self.times
             && let Some(slot) = times.expire(now, &mut steps)
         {
-            let live = false;
-            self.remove(Found { slot, live }, gone);
+            self.remove_expired(slot, gone);
         }
         steps == 0
     }
@@ -117,19 +143,29 @@ impl<K, V> Shard<K, V> {
         self.make_room(0, now, gone);
     }
 
-    /// Why an entry can't be kept. The doorkeeper only looks at keys that have none.
-    fn refusal(&mut self, found: Option<Found>, arrival: Arrival) -> Option<Cause> {
+    /// Whether the doorkeeper, if there is one, has seen a key before.
+    fn is_known(&mut self, upper: u32) -> bool {
+        let entries = self.slab.len();
+        let doorkeeper = self.doorkeeper.as_mut();
+        doorkeeper.is_none_or(|doorkeeper| doorkeeper.knows(upper, entries))
+    }
+
+    /// Why what comes is too heavy, if it is, where so much of its weight has a place already.
+    #[inline]
+    fn objection(&mut self, arrival: Arrival, held: u64) -> Option<Cause> {
         let (upper, weight) = (arrival.print.upper, u64::from(arrival.weight));
-        if let Some(doorkeeper) = &mut self.doorkeeper
-            && found.is_none()
-            && !doorkeeper.knows(upper, self.slab.len())
-        {
-            return Some(Cause::FirstSeen);
+        if weight > self.capacity {
+            return Some(Cause::TooHeavy);
         }
-        let held = found.map_or(0, |found| self.slab.weight(found.slot));
-        let fits = weight <= self.capacity
-            && (weight <= held || self.order.accepts(&self.slab, upper, weight));
-        (!fits).then_some(Cause::TooHeavy)
+        let more = weight.saturating_sub(held);
+        let fits = self.order.weight() + weight <= self.capacity;
+        let accepted = fits || self.order.accepts(&self.slab, upper, more);
+        (!accepted).then_some(Cause::Outweighed)
+    }
+
+    fn refuse(&mut self, entry: Entry<K, V>, cause: Cause, gone: &mut Gone<K, V>) {
+        self.counts.refusals += 1;
+        gone.push(entry, cause);
     }
 
     /// Keeps an entry under a key that has none.
@@ -149,6 +185,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
+    /// Puts an entry in the place of a live one, and returns that. If it is too heavy, the place is free
+    /// afterwards.
     fn replace(
         &mut self,
         slot: u32,
@@ -159,10 +197,15 @@ impl<K, V> Shard<K, V> {
     ) -> Entry<K, V> {
         let weight = u64::from(arrival.weight);
         self.slab[slot].mark.set_used();
-        if weight != self.slab.weight(slot) {
-            // Out of the order meanwhile, so that it isn't evicted for itself.
+        let held = self.slab.weight(slot);
+        if weight != held {
+            // Out of the order, it is as any that comes, but for what is remembered of it.
             self.order.remember(&self.slab, slot);
             self.order.remove(&mut self.slab, slot);
+            if let Some(cause) = self.objection(arrival, held) {
+                self.refuse(entry, cause, gone);
+                return self.release(slot);
+            }
             self.make_room(weight, now, gone);
             self.slab.set_weight(slot, arrival.weight);
             self.order.insert(&mut self.slab, slot);

@@ -1,5 +1,7 @@
 //! How long entries live, and how they leave when they have expired.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Heard, NS, POLICIES, SECOND, built, cache};
@@ -206,4 +208,27 @@ fn cleared_entries_don_t_expire() {
     clock.advance(SECOND * 2);
     cache.remove_expired();
     assert_eq!((heard.take().len(), cache.get(&2)), (0, Some(4)));
+}
+
+#[test]
+fn entry_that_expires_in_the_middle_of_its_replacement_is_replaced() {
+    for policy in POLICIES {
+        // Far enough apart for the timer wheel to find what has expired in between.
+        let now = Arc::new(AtomicU64::new(0));
+        let clock = Arc::clone(&now);
+        let built = Cache::builder()
+            .capacity(10)
+            .policy(policy)
+            .clock(move || Duration::from_nanos(clock.fetch_add(1 << 24, Ordering::Relaxed)));
+        let cache = built.build().expect("the capacity is set");
+        for ttl in (0..8).map(|part| Duration::from_nanos(part << 22)) {
+            cache.insert_with_ttl(1, 1, ttl);
+            cache.insert(1, 2);
+            cache.insert_with_ttl(1, 3, ttl);
+            cache.compute(1, |_| Op::Put(4));
+            assert_eq!(cache.get(&1), Some(4));
+            cache.validate();
+            cache.clear();
+        }
+    }
 }

@@ -138,7 +138,7 @@ fn giant_does_not_flush_a_tinylfu_cache_of_small_entries() {
     }
     for giant in 1000..1100 {
         cache.insert(giant, 500);
-        assert_eq!(heard.take(), [(giant, 500, Cause::TooHeavy)]);
+        assert_eq!(heard.take(), [(giant, 500, Cause::Outweighed)]);
     }
     assert_eq!(cache.len(), 1000);
 }
@@ -205,4 +205,58 @@ fn weigher_sees_each_value_once() {
     cache.get(&1);
     cache.remove(&1);
     assert_eq!(heard.take(), []);
+}
+
+#[test]
+fn giant_that_is_asked_for_again_and_again_comes_in_however_heavy() {
+    let (cache, _) = weighed(1000, Policy::TinyLfu);
+    (0..1000).for_each(|key| {
+        cache.insert(key, 1);
+    });
+    let asked = (1..100).find(|_| {
+        cache.insert(5000, 900);
+        cache.contains_key(&5000)
+    });
+    assert_eq!(asked, Some(15));
+    assert!(cache.weight() <= 1000);
+    cache.validate();
+}
+
+#[test]
+fn value_in_use_may_grow_though_others_have_to_leave() {
+    let (cache, _) = weighed(100, Policy::TinyLfu);
+    (1..=50).for_each(|key| {
+        cache.insert(key, 1);
+    });
+    cache.insert(0, 50);
+    for _ in 0..3 {
+        cache.get(&0);
+    }
+    assert_eq!(cache.insert(0, 60), Some(50));
+    assert_eq!(cache.get(&0), Some(60));
+    cache.validate();
+}
+
+#[test]
+fn value_may_grow_into_room_that_is_free() {
+    let (cache, heard) = weighed(100, Policy::TinyLfu);
+    cache.insert(1, 50);
+    cache.insert(2, 1);
+    assert_eq!(cache.insert(1, 60), Some(50));
+    assert_eq!((cache.get(&1), cache.len()), (Some(60), 2));
+    assert_eq!(heard.take(), []);
+}
+
+#[test]
+fn weighed_cache_has_one_shard_unless_told_otherwise() {
+    let settings = || {
+        Cache::<u64, u32>::builder()
+            .capacity(1_000_000)
+            .weigher(|_, weight| *weight)
+    };
+    assert_eq!(settings().build().map(|cache| cache.shards()), Ok(1));
+    assert_eq!(
+        settings().shards(5).build().map(|cache| cache.shards()),
+        Ok(8)
+    );
 }

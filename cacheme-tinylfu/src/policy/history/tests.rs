@@ -82,10 +82,10 @@ fn full_bucket_forgets_what_was_asked_for_least_and_then_the_oldest() {
 }
 
 #[test]
-fn history_is_outgrown_by_more_than_twice_the_entries() {
+fn history_is_outgrown_by_more_than_a_quarter() {
     let history = History::new(100);
-    assert!(!history.is_outgrown(200));
-    assert!(history.is_outgrown(201));
+    assert!(!history.is_outgrown(125));
+    assert!(history.is_outgrown(126));
 }
 
 proptest! {

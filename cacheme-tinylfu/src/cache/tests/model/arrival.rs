@@ -19,7 +19,7 @@ enum Fate {
     Kept,
     Refused(Cause),
     /// It fits, but only if much else leaves.
-    MayBeTooHeavy,
+    MayBeOutweighed,
 }
 
 impl Run {
@@ -35,7 +35,7 @@ impl Run {
         } else if weight > share {
             Fate::Refused(Cause::TooHeavy)
         } else if is_giant && self.setting.policy == Policy::TinyLfu {
-            Fate::MayBeTooHeavy
+            Fate::MayBeOutweighed
         } else {
             Fate::Kept
         };
@@ -76,7 +76,7 @@ impl Run {
         match arrival.fate {
             Fate::Kept => assert_eq!(refusal, None),
             Fate::Refused(cause) => assert_eq!(refusal, Some(cause)),
-            Fate::MayBeTooHeavy => assert!(matches!(refusal, None | Some(Cause::TooHeavy))),
+            Fate::MayBeOutweighed => assert!(matches!(refusal, None | Some(Cause::Outweighed))),
         }
         let shard = self.shard(key);
         let replaced = self.entries.remove(&key).map(|kept| kept.value);
@@ -102,7 +102,9 @@ impl Run {
             }
             Some(cause) => {
                 assert_eq!(last, None, "evicted for nothing");
-                self.stats.refusals += u64::from(cause != Cause::Expired);
+                let expired = u64::from(cause == Cause::Expired);
+                self.stats.expirations += expired;
+                self.stats.refusals += 1 - expired;
             }
         }
     }

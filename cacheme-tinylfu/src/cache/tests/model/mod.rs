@@ -118,7 +118,8 @@ fn setting(policy: Policy, capacities: usize, unit: u64) -> impl Strategy<Value 
         Setting {
             policy,
             capacity,
-            shards,
+            // As the cache has it: no shard is without any capacity.
+            shards: shards.min(1 << capacity.max(1).ilog2()),
             ttl,
             idle,
             weighed,
