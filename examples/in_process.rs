@@ -13,7 +13,7 @@ use std::time::Duration;
 use cacheme_tinylfu::{Cache, Op};
 
 /// What all pages together may take, in bytes.
-const CAPACITY: usize = 1_000_000;
+const CAPACITY: usize = 500_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let pages: Cache<String, Arc<str>> = Cache::builder()

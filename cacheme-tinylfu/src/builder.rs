@@ -172,15 +172,15 @@ impl<K, V, S> Builder<K, V, S> {
 
     /// Sets what entries weigh. By default each weighs one.
     ///
-    /// The capacity is then one of weight, in whatever unit the weigher uses, such as bytes. A weight of
-    /// zero counts as one, so that there are never more entries than the capacity says. The cache has one
-    /// shard unless [`shards`](Self::shards) says otherwise, which caches of many entries should. An entry
-    /// that weighs more than a shard may hold, which is the capacity divided by the number of shards, is
-    /// not kept: it goes to the [listener](Self::on_evict) as [`Cause::TooHeavy`]. With
-    /// [`Policy::TinyLfu`] one of more than an eighth of a full shard may go there as
+    /// The capacity is then one of weight, in whatever unit the weigher uses, such as bytes. A weight
+    /// of zero counts as one, so that there are never more entries than the capacity says. The cache
+    /// has one shard unless [`shards`](Self::shards) says otherwise, which caches of many entries
+    /// should. An entry that weighs more than a shard may hold, which is the capacity divided by the
+    /// number of shards, is not kept: it goes to the [listener](Self::on_evict) as [`Cause::TooHeavy`].
+    /// With [`Policy::TinyLfu`] one of more than an eighth of a full shard may go there as
     /// [`Cause::Outweighed`], so that a giant can't flush the cache. A lighter one may put out several
-    /// others. The weight is taken when an entry is inserted, mostly without a lock; it
-    /// takes 4 bytes for each entry.
+    /// others. The weight is taken when an entry is inserted, mostly without a lock; it takes 4 bytes
+    /// for each entry.
     ///
     /// # Examples
     ///
@@ -287,8 +287,8 @@ impl<K, V, S> Builder<K, V, S> {
     /// Sets who gets the entries that the cache evicts.
     ///
     /// It is called in the thread whose call evicts, after the lock is released: it may use the cache.
-    /// Two entries of one key may come in any order where several threads insert it. A panic of it goes on
-    /// to the caller; what else that call has evicted is dropped.
+    /// Two entries of one key may come in any order where several threads insert it. A panic of it goes
+    /// on to the caller; what else that call has evicted is dropped.
     ///
     /// # Examples
     ///
@@ -321,10 +321,10 @@ impl<K, V, S> Builder<K, V, S> {
     /// Keeps an entry only if its key was inserted before, not long ago; by default all are kept.
     ///
     /// The first insertion of a key is refused, and goes to the [listener](Self::on_evict) as
-    /// [`Cause::FirstSeen`]. For caches whose memory is dear and most of whose keys are used once: every
-    /// key costs one more miss. A [`BloomFilter`](crate::BloomFilter) of 10 bits for each of 4 keys an
-    /// entry, and of 1.3 KB a shard at least, remembers who was there, and forgets all when it is full; it takes one unknown key in a
-    /// hundred for a known one.
+    /// [`Cause::FirstSeen`]. For caches whose memory is dear and most of whose keys are used once:
+    /// every key costs one more miss. A [`BloomFilter`](crate::BloomFilter) of 10 bits for each of 4
+    /// keys an entry, and of 1.3 KB a shard at least, remembers who was there, and forgets all when it
+    /// is full; it takes one unknown key in a hundred for a known one.
     ///
     /// # Examples
     ///

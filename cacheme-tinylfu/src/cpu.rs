@@ -1,5 +1,5 @@
-//! Two things that only instructions of the CPU do well: to ask for memory that is going to be read, and to
-//! compare sixteen bytes at once.
+//! Two things that only instructions of the CPU do well: to ask for memory that is going to be read,
+//! and to compare sixteen bytes at once.
 //!
 //! They are the rest of the crate's unsafe code, besides [`lock`](crate::lock), and behind safe functions
 //! that do the same, slower or not at all, on other CPUs. They are apart from the lock, with which they

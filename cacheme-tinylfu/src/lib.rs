@@ -39,15 +39,17 @@
 //!
 //! # Costs
 //!
-//! A hit allocates nothing and reads two lines of memory, one of the table and one of the entry, besides
-//! those of the shard, which stay in the CPU's cache. Its only write is of one bit of the entry, if that
-//! isn't set, and of a place of its own thread, as long as nobody writes the shard; where it is often
-//! written, and for [`Cache::get_ref`], readers share a plain lock, whose state they take turns in writing. An insertion takes the lock of a shard, looks at 16 entries at most for
-//! each that leaves, of which there may be several where entries are weighed, and at 8 timers. Growing a shard's table, up to the capacity of the shard, and
-//! [`Cache::retain`], [`Cache::resize`] and [`Cache::iter`] take time in proportion to what it holds.
+//! A hit allocates nothing and reads two lines of memory, one of the table and one of the entry,
+//! besides those of the shard, which stay in the CPU's cache. Its only write is of one bit of the
+//! entry, if that isn't set, and of a place of its own thread, as long as nobody writes the shard;
+//! where it is often written, and for [`Cache::get_ref`], readers share a plain lock, whose state they
+//! take turns in writing. An insertion takes the lock of a shard, looks at 16 entries at most for each
+//! that leaves, of which there may be several where entries are weighed, and at 8 timers. Growing a
+//! shard's table, up to the capacity of the shard, and [`Cache::retain`], [`Cache::resize`] and
+//! [`Cache::iter`] take time in proportion to what it holds.
 //!
-//! Besides the key and the value, an entry takes 24 to 32 bytes in a full cache; lifetimes and weights take
-//! more where they are used. An empty cache takes 512 bytes per [shard](Builder::shards), whatever
+//! Besides the key and the value, an entry takes 24 to 32 bytes in a full cache; lifetimes and weights
+//! take more where they are used. An empty cache takes 512 bytes per [shard](Builder::shards), whatever
 //! its capacity.
 
 #![deny(unsafe_code)]

@@ -14,8 +14,8 @@
 //! between. A guard that is forgotten keeps writers waiting for good, also those of a later lock at the
 //! same address.
 //!
-//! This is the crate's unsafe code, but for two instructions in [`cpu`](crate::cpu). It is here since readers of a plain lock take turns in
-//! writing its state: see `throughput --hot` of the benchmarks.
+//! This is the crate's unsafe code, but for two instructions in [`cpu`](crate::cpu). It is here since
+//! readers of a plain lock take turns in writing its state: see `throughput --hot` of the benchmarks.
 
 use std::cell::UnsafeCell;
 use std::fmt;

@@ -45,8 +45,8 @@ impl Print {
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 struct Bucket {
-    /// The tags of the slots, which are zero where there is none, three bytes that are always zero, and the count of [`WENT_ON`], which
-    /// stays at its greatest once it was reached.
+    /// The tags of the slots, which are zero where there is none, three bytes that are always zero, and
+    /// the count of [`WENT_ON`], which stays at its greatest once it was reached.
     tags: [u8; 16],
     slots: [u32; WIDTH],
 }
@@ -93,7 +93,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// What `look` makes of the slot that it recognises among those with this print. It is shown others too.
+    /// What `look` makes of the slot that it recognises among those with this print. It is shown others
+    /// too.
     #[inline]
     pub(crate) fn find<R>(
         &self,

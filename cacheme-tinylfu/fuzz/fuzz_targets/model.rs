@@ -305,7 +305,9 @@ impl Model {
                 assert!(kept, "it left twice");
                 assert_ne!(cause, Cause::Capacity);
                 kept = false;
-                self.counts.refusals += u64::from(cause != Cause::Expired);
+                let expired = u64::from(cause == Cause::Expired);
+                self.counts.expirations += expired;
+                self.counts.refusals += 1 - expired;
                 continue;
             }
             let entry = self.kept.remove(&key).expect("what leaves was there");

@@ -24,8 +24,8 @@ pub enum Op<V> {
 
 impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// Shows a closure the live value of a key and does what it says, with nobody in between. Returns
-    /// the live value that was replaced or removed. To show it is no request for the key; to replace it is, and
-    /// gives it the lifetime of a new entry.
+    /// the live value that was replaced or removed. To show it is no request for the key; to replace it
+    /// is, and gives it the lifetime of a new entry.
     ///
     /// The closure runs while the shard is locked, as do the [weigher](crate::Builder::weigher) and
     /// [`expires_after`](crate::Builder::expires_after) on what it returns: they should be short and

@@ -10,9 +10,9 @@ impl<K: Hash + Eq, V: Clone, S: BuildHasher> Cache<K, V, S> {
     ///
     /// The closure runs without a lock. Threads that ask for the same key meanwhile by this method wait
     /// for it (singleflight) and take what it has made; others are not held up. If the closure panics,
-    /// or what it made was not kept, as an entry that is too heavy, each of those who waited goes on with
-    /// its own closure, one after the other. A closure that asks for its own key by
-    /// this method deadlocks, and so does a [listener](crate::Builder::on_evict) that is called meanwhile.
+    /// or what it made was not kept, as an entry that is too heavy, each of those who waited goes on
+    /// with its own closure, one after the other. A closure that asks for its own key by this method
+    /// deadlocks, and so does a [listener](crate::Builder::on_evict) that is called meanwhile.
     ///
     /// # Examples
     ///

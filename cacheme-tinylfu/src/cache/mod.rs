@@ -92,7 +92,8 @@ impl<K, V> Cache<K, V> {
         Builder::new().build_with(capacity)
     }
 
-    /// Settings for a cache.
+    /// Settings for a cache. Where they have closures, `Cache::<K, V>::builder()` with the types spares
+    /// them from saying theirs.
     ///
     /// # Examples
     ///
@@ -246,8 +247,8 @@ impl<K, V, S> Cache<K, V, S> {
     /// Sets the capacity. What is above it is evicted before this returns.
     ///
     /// The number of shards stays what it was, so a capacity below it leaves some of them with none. So
-    /// does the memory that was taken for entries: that of evicted ones is used for later ones. Takes time
-    /// in proportion to what is evicted.
+    /// does the memory that was taken for entries: that of evicted ones is used for later ones. Takes
+    /// time in proportion to what is evicted.
     ///
     /// # Examples
     ///

@@ -99,9 +99,10 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// The entry of a key, if it has one that is live, to be read without a clone.
     ///
     /// Counts as a request for the key. Nobody can change the shard, or clear the cache, while the
-    /// [`EntryRef`] is held: hold it for short, and don't use the cache meanwhile in the same thread, not
-    /// even to read, which deadlocks if another thread waits to write or if what is read has expired. Where many threads read one entry
-    /// all the time, [`lookup`](Self::lookup) is faster: this takes turns with them in writing the lock.
+    /// [`EntryRef`] is held: hold it for short, and don't use the cache meanwhile in the same thread,
+    /// not even to read, which deadlocks if another thread waits to write or if what is read has
+    /// expired. Where many threads read one entry all the time, [`lookup`](Self::lookup) is faster:
+    /// this takes turns with them in writing the lock.
     ///
     /// # Examples
     ///

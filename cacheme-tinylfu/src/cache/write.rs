@@ -38,9 +38,10 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
     /// Keeps a value as [`insert`](Self::insert) does, for at most `ttl` from now.
     ///
     /// With a `ttl` of zero the value has expired already: nothing is kept, the
-    /// [listener](crate::Builder::on_evict) gets the value, and what the key had is removed and returned. An expired entry is never found; it leaves with one of the next insertions
-    /// into its shard, or when it is looked up. A lifetime is exact to the nanosecond; one of more than
-    /// 584 years has no end.
+    /// [listener](crate::Builder::on_evict) gets the value, and what the key had is removed and
+    /// returned. An expired entry is never found; it leaves with one of the next insertions into its
+    /// shard, or when it is looked up. A lifetime is exact to the nanosecond; one of more than 584
+    /// years has no end.
     ///
     /// # Examples
     ///

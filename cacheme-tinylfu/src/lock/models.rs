@@ -1,7 +1,7 @@
 //! The lock in every order in which loom can run its threads.
 //!
-//! What the locks keep is loom's cell, which fails a model if an access to it isn't ordered with a change.
-//! The thread that begins a model only writes, so that it takes no number.
+//! What the locks keep is loom's cell, which fails a model if an access to it isn't ordered with a
+//! change. The thread that begins a model only writes, so that it takes no number.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool as Flag, Ordering::Relaxed};

@@ -1,10 +1,10 @@
 //! What is remembered of entries that left: how often they were asked for, when and from where they left.
 //!
-//! A hash table of 4 bytes for an entry, without their keys: a part of the hash stands for the key, so one
-//! key in about four thousand is taken for another, which costs a wrong guess of the policy. A bucket is
-//! half a cache line; a full one forgets the oldest place, where one often asked for counts as younger.
-//! Where `TinyLFU` has a sketch of counters that keys share, this knows each key's own count, which is what
-//! it takes to keep a part of a loop that is longer than the cache.
+//! A hash table of 4 bytes for an entry, without their keys: a part of the hash stands for the key, so
+//! one key in about four thousand is taken for another, which costs a wrong guess of the policy. A
+//! bucket is half a cache line; a full one forgets the oldest place, where one often asked for counts
+//! as younger. Where `TinyLFU` has a sketch of counters that keys share, this knows each key's own
+//! count, which is what it takes to keep a part of a loop that is longer than the cache.
 
 use std::mem;
 

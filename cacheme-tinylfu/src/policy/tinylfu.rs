@@ -5,8 +5,9 @@
 //! What comes to the back of a list and was used since it came there has its use counted, and goes on:
 //! in the window and in protected it starts again at the front, from probation it goes to protected.
 //! What was not used goes from protected to probation; at the back of the window it meets the entry at
-//! the back of probation, and the one that was asked for less leaves. [`History`] remembers how often that
-//! was, in case it comes back; [`WindowShare`] learns from that and from what is used in probation.
+//! the back of probation, and the one that was asked for less leaves. [`History`] remembers how often
+//! that was, in case it comes back; [`WindowShare`] learns from that and from what is used in
+//! probation.
 
 use super::history::{History, PERIOD};
 use super::window::WindowShare;
@@ -84,8 +85,8 @@ impl TinyLfu {
         self.protected_most = main / 100 * PROTECTED + main % 100 * PROTECTED / 100;
     }
 
-    /// A giant has to be worth as much, for its weight, as the entry that would leave first, or to be asked
-    /// for as often as is counted.
+    /// A giant has to be worth as much, for its weight, as the entry that would leave first, or to be
+    /// asked for as often as is counted.
     #[inline]
     pub(super) fn accepts<K, V>(&mut self, slab: &Slab<K, V>, upper: u32, weight: u64) -> bool {
         if weight <= 1 || weight <= self.capacity / GIANT {

@@ -61,8 +61,8 @@ impl<K, V> Shard<K, V> {
         self.put(found, entry, arrival, now, gone)
     }
 
-    /// Keeps an entry, in the place of the one that was found under its key at the same time. Returns what
-    /// was live there.
+    /// Keeps an entry, in the place of the one that was found under its key at the same time. Returns
+    /// what was live there.
     fn put(
         &mut self,
         found: Option<Found>,
