@@ -93,18 +93,23 @@ impl Lookups {
 
     #[inline]
     pub(crate) fn hit(&self) {
-        if let Some(places) = &self.0 {
-            let place = &places[thread::number() % PLACES];
+        if let Some(place) = self.place() {
             place.hits.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     #[inline]
     pub(crate) fn miss(&self) {
-        if let Some(places) = &self.0 {
-            let place = &places[thread::number() % PLACES];
+        if let Some(place) = self.place() {
             place.misses.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Where this thread counts, if it does.
+    #[inline]
+    fn place(&self) -> Option<&Place> {
+        let places = self.0.as_ref()?;
+        Some(&places[thread::number() % PLACES])
     }
 
     /// All figures, with those of the shards.

@@ -80,7 +80,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
                 weight,
                 lifetime,
             };
-            shard.keep(found, entry.take()?, arrival, now, gone)
+            shard.put(found, entry.take()?, arrival, now, gone)
         });
         old.map(|entry| entry.value)
     }

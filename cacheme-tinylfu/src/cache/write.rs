@@ -126,7 +126,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
             let slot = shard.find(arrival.print, &entry.as_ref()?.key);
             let now = self.moment_of(shard, lifetime);
             let found = slot.map(|(slot, _)| shard.found(slot, now));
-            shard.keep(found, entry.take()?, arrival, now, gone)
+            shard.put(found, entry.take()?, arrival, now, gone)
         });
         old.map(|entry| entry.value)
     }

@@ -16,7 +16,7 @@ mod window;
 use lru::Lru;
 use tinylfu::TinyLfu;
 
-use crate::slab::Slab;
+use crate::slab::{Region, Slab};
 
 /// How a full cache chooses the entry that makes room for a new one.
 ///
@@ -136,7 +136,7 @@ impl Order {
     /// Remembers a slot that is about to be taken out, in case its key comes back.
     pub(crate) fn remember<K, V>(&mut self, slab: &Slab<K, V>, slot: u32) {
         match self {
-            Self::TinyLfu(order) => order.remember(slab, slot, false),
+            Self::TinyLfu(order) => order.remember(slab, slot, Region::Probation),
             Self::Lru(_) => {}
         }
     }

@@ -175,7 +175,7 @@ impl TinyLfu {
     /// Takes the entry at the back of a list out, and remembers it.
     fn give_up<K, V>(&mut self, slab: &mut Slab<K, V>, region: Region) -> Option<u32> {
         let slot = self.list(region).pop_back(slab)?;
-        self.remember(slab, slot, region == Region::Window);
+        self.remember(slab, slot, region);
         Some(slot)
     }
 
@@ -276,7 +276,7 @@ impl TinyLfu {
     }
 
     /// Remembers how often a slot's entry, which leaves, was asked for.
-    pub(super) fn remember<K, V>(&mut self, slab: &Slab<K, V>, slot: u32, from_window: bool) {
+    pub(super) fn remember<K, V>(&mut self, slab: &Slab<K, V>, slot: u32, from: Region) {
         if self
             .history
             .as_ref()
@@ -287,7 +287,7 @@ impl TinyLfu {
         let node = &slab[slot];
         let count = node.mark.count(self.epoch) + u8::from(node.mark.is_used());
         if let Some(history) = &mut self.history {
-            history.put(node.upper, count, from_window);
+            history.put(node.upper, count, from == Region::Window);
         }
     }
 

@@ -44,8 +44,9 @@ impl<K, V> Shard<K, V> {
         Found { slot, live }
     }
 
-    /// Keeps an entry as [`put`](Self::put), unless its lifetime is over when it begins.
-    pub(crate) fn keep(
+    /// Keeps an entry, in the place of the one that was found under its key at the same time, unless its
+    /// lifetime is over when it begins. Returns what was live there.
+    pub(crate) fn put(
         &mut self,
         found: Option<Found>,
         entry: Entry<K, V>,
@@ -58,19 +59,6 @@ impl<K, V> Shard<K, V> {
             gone.push(entry, Cause::Expired);
             return found.and_then(|found| self.remove(found, gone));
         }
-        self.put(found, entry, arrival, now, gone)
-    }
-
-    /// Keeps an entry, in the place of the one that was found under its key at the same time. Returns
-    /// what was live there.
-    fn put(
-        &mut self,
-        found: Option<Found>,
-        entry: Entry<K, V>,
-        arrival: Arrival,
-        now: Moment,
-        gone: &mut Gone<K, V>,
-    ) -> Option<Entry<K, V>> {
         if found.is_none() {
             self.prefetch(arrival.print.upper);
         }

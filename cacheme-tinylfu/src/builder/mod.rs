@@ -2,10 +2,13 @@
 //!
 //! Whatever a cache can't be built with is found here, so that a cache itself never fails.
 
-use std::error::Error;
+mod error;
+mod expiry;
+
+pub use error::BuildError;
+
 use std::fmt;
 use std::hash::BuildHasher;
-use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
@@ -133,43 +136,6 @@ impl<K, V, S> Builder<K, V, S> {
         }
     }
 
-    /// Sets the clock by which entries expire. By default the system's monotonic clock.
-    ///
-    /// The clock returns the time since any fixed point and must not run backwards. It is read only
-    /// where an entry has a lifetime, and sometimes while a shard is locked, so it must not use the
-    /// cache. Past 584 years it stands still.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use std::sync::atomic::{AtomicU64, Ordering};
-    /// use std::time::Duration;
-    ///
-    /// use cacheme_tinylfu::{BuildError, Cache};
-    ///
-    /// # fn main() -> Result<(), BuildError> {
-    /// let seconds = Arc::new(AtomicU64::new(0));
-    /// let clock = Arc::clone(&seconds);
-    /// let cache = Cache::builder()
-    ///     .capacity(100)
-    ///     .clock(move || Duration::from_secs(clock.load(Ordering::Relaxed)))
-    ///     .build()?;
-    ///
-    /// cache.insert_with_ttl("token", 7, Duration::from_secs(5));
-    /// seconds.store(4, Ordering::Relaxed);
-    /// assert_eq!(cache.get("token"), Some(7));
-    /// seconds.store(5, Ordering::Relaxed);
-    /// assert_eq!(cache.get("token"), None);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
-        self.clock = Clock::new(clock);
-        self
-    }
-
     /// Sets what entries weigh. By default each weighs one.
     ///
     /// The capacity is then one of weight, in whatever unit the weigher uses, such as bytes. A weight
@@ -200,87 +166,6 @@ impl<K, V, S> Builder<K, V, S> {
     #[must_use]
     pub fn weigher(mut self, weigh: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
         self.rules.weigher = Some(Box::new(weigh));
-        self
-    }
-
-    /// Sets how long entries live for which [`insert`](Cache::insert) is not told. By default for ever.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use cacheme_tinylfu::{BuildError, Cache};
-    ///
-    /// # fn main() -> Result<(), BuildError> {
-    /// let cache = Cache::builder().capacity(100).ttl(Duration::from_secs(60)).build()?;
-    /// cache.insert("one", 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "time_to_live")]
-    #[must_use]
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.rules.ttl = ttl.into();
-        self
-    }
-
-    /// Sets how long entries live without being used, besides their lifetime. By default for ever.
-    ///
-    /// An entry is used when it is inserted, replaced or found. So that hits on a hot entry don't write
-    /// all the time, a use is noted only if the last one that was is longer ago than a 64th of this
-    /// time: an entry may expire early by as much.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use cacheme_tinylfu::{BuildError, Cache};
-    ///
-    /// # fn main() -> Result<(), BuildError> {
-    /// let sessions = Cache::builder().capacity(100).idle(Duration::from_secs(600)).build()?;
-    /// sessions.insert("one", 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[doc(alias = "time_to_idle")]
-    #[must_use]
-    pub fn idle(mut self, idle: Duration) -> Self {
-        self.rules.idle = idle.into();
-        self
-    }
-
-    /// Sets how long each entry lives by a closure, which sees it when [`insert`](Cache::insert) is
-    /// called. Where it returns nothing, [`ttl`](Self::ttl) holds.
-    ///
-    /// It runs before a lock is taken, except within [`compute`](Cache::compute).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use cacheme_tinylfu::{BuildError, Cache};
-    ///
-    /// # fn main() -> Result<(), BuildError> {
-    /// let answers = Cache::builder()
-    ///     .capacity(100)
-    ///     .expires_after(|_key: &u64, found: &Option<u64>| {
-    ///         found.is_none().then_some(Duration::from_secs(5))
-    ///     })
-    ///     .build()?;
-    /// answers.insert(1, Some(2));
-    /// answers.insert(2, None);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn expires_after(
-        mut self,
-        expires_after: impl Fn(&K, &V) -> Option<Duration> + Send + Sync + 'static,
-    ) -> Self {
-        self.rules.expires_after = Some(Box::new(expires_after));
         self
     }
 
@@ -431,24 +316,6 @@ impl<K, V, S> fmt::Debug for Builder<K, V, S> {
     }
 }
 
-/// Why a [`Cache`] can't be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// [`Builder::capacity`] was not called.
-    NoCapacity,
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoCapacity => f.write_str("the capacity of the cache was not set"),
-        }
-    }
-}
-
-impl Error for BuildError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -457,12 +324,5 @@ mod tests {
     fn capacity_must_be_set() {
         let error = Builder::<u8, u8>::new().build().err();
         assert_eq!(error, Some(BuildError::NoCapacity));
-    }
-
-    #[test]
-    fn messages_are_lower_case_without_full_stop() {
-        let message = BuildError::NoCapacity.to_string();
-        assert_eq!(message, message.to_lowercase());
-        assert!(!message.ends_with('.'));
     }
 }
