@@ -43,7 +43,7 @@ impl<K, V, S> Builder<K, V, S> {
         self
     }
 
-    /// Sets how long entries live for which [`insert`](Cache::insert) is not told. By default for ever.
+    /// Sets how long entries live for which [`insert`](crate::Cache::insert) is not told. By default for ever.
     ///
     /// # Examples
     ///
@@ -91,10 +91,10 @@ impl<K, V, S> Builder<K, V, S> {
         self
     }
 
-    /// Sets how long each entry lives by a closure, which sees it when [`insert`](Cache::insert) is
+    /// Sets how long each entry lives by a closure, which sees it when [`insert`](crate::Cache::insert) is
     /// called. Where it returns nothing, [`ttl`](Self::ttl) holds.
     ///
-    /// It runs before a lock is taken, except within [`compute`](Cache::compute).
+    /// It runs before a lock is taken, except within [`compute`](crate::Cache::compute).
     ///
     /// # Examples
     ///
