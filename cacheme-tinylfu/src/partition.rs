@@ -166,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn no_shard_that_was_asked_for_is_without_capacity() {
+        let shards = |capacity, asked| {
+            let partition: Partition<u8, u8> = Partition::new(capacity, Some(asked), LRU, |_| 1);
+            partition.len()
+        };
+        assert_eq!([shards(10, 1000), shards(0, 4), shards(100, 5)], [8, 1, 8]);
+        assert_eq!(shards(100, 0), 1);
+    }
+
+    #[test]
     fn hashes_reach_every_shard() {
         let partition: Partition<u8, u8> = Partition::new(4096, None, LRU, |_| 1);
         assert_eq!(partition.len(), 4);
