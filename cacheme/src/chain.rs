@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::clock::Clock;
 use crate::error::{BoxError, Error, Result};
 use crate::flight::catch_panic;
 use crate::key::Key;
@@ -151,6 +152,11 @@ pub(crate) struct Remote<'a> {
 }
 
 impl Remote<'_> {
+    /// The time by which its entries expire, since the Unix epoch.
+    pub(crate) fn now(self, clock: &dyn Clock) -> Duration {
+        self.storage.now().unwrap_or_else(|| clock.unix())
+    }
+
     /// Reads the entries of `keys`, in their order.
     pub(crate) async fn read(self, keys: &[Key], deadline: Duration) -> Vec<Result<Bytes, Miss>> {
         match within(deadline, || self.storage.get_many(keys)).await {

@@ -1,5 +1,6 @@
 //! A cache framework for async Rust: annotate a struct, say how its value is loaded, and it is
-//! cached in process, in an embedded file, in Redis, with one load however many ask.
+//! cached in process, in Redis, PostgreSQL, MySQL, MongoDB, SQLite or an embedded file, with one load
+//! however many ask.
 //!
 //! ```
 //! use cacheme::{Load, LoadContext, LoadResult};
@@ -36,7 +37,8 @@
 //! - A **node** is a type whose values identify one cached thing each: [`node`](macro@node),
 //!   [`Node`](trait@Node), [`Load`].
 //! - A **storage** is a named place for entries: [`LocalStorage`] keeps typed values in process,
-//!   the others keep bytes elsewhere behind the [`Storage`] trait. [`IntoStorage`] lists the URLs.
+//!   the others keep bytes elsewhere behind the [`Storage`] trait. The module [`storage`] has all of
+//!   them, with their URLs.
 //! - A **tier** is a storage as a node uses it, with a time to live. A node has one or a chain of
 //!   them: `caches(cache(storage = "hot", ttl = "30s"), cache(storage = "my-redis", ttl = "10d"))`.
 //! - A **runtime**, [`Cacheme`], owns storages, loads in progress and figures. The functions at the
@@ -59,9 +61,12 @@
 //! | --- | --- | --- |
 //! | `macros` | yes | the attribute and the derive |
 //! | `local` | yes | storages in process |
+//! | `file`, `sqlite`, `redis`, `postgres`, `mysql`, `mongodb` | no | the [storages](storage) of these names |
 //! | `bincode` | yes | the default [codec](codec::Bincode) |
-//! | `file` | no | an embedded file as a storage, through redb |
-//! | `redis` | no | Redis as a storage, through fred |
+//! | `msgpack`, `json` | no | [codecs](codec) with named fields |
+//! | `zstd` | no | compression around any codec |
+//! | `mac`, `encryption` | no | values that are signed, or encrypted, by a wrapper around any storage |
+//! | `testing` | no | the suite for storages of one's own |
 
 #![forbid(unsafe_code)]
 
@@ -84,12 +89,14 @@ pub mod private;
 mod registry;
 mod runtime;
 #[cfg_attr(
-    not(feature = "bincode"),
+    not(any(feature = "bincode", feature = "json", feature = "msgpack")),
     expect(dead_code, reason = "for codecs that need it")
 )]
 mod schema;
 mod stats;
-mod storage;
+pub mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[cfg(feature = "macros")]
 pub use cacheme_macros::{Node, node};
@@ -111,7 +118,3 @@ pub use crate::stats::{Miss, NodeStats, Stats, TierStats};
 #[cfg(feature = "local")]
 pub use crate::storage::LocalStorage;
 pub use crate::storage::{Entry, IntoStorage, Storage, StorageFuture};
-#[cfg(feature = "file")]
-pub use crate::storage::{FileStorage, FileStorageBuilder};
-#[cfg(feature = "redis")]
-pub use crate::storage::{RedisStorage, RedisStorageBuilder};

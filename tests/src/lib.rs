@@ -1,9 +1,15 @@
 //! What the integration tests of cacheme share. The tests themselves are in `suite/`, one binary
 //! whose modules mirror the sources.
 
+pub mod certificate;
+pub mod coded;
 pub mod loader;
 pub mod memory;
+pub mod mongodb;
+pub mod mysql;
+pub mod postgres;
 pub mod redis;
+pub mod server;
 pub mod strict;
 pub mod wait;
 
@@ -11,3 +17,8 @@ pub mod wait;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The worked example of a storage, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/CONTRIBUTING.md")]
+struct Contributing;

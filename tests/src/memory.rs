@@ -14,6 +14,7 @@ pub struct MemoryStorage {
     entries: Arc<Mutex<HashMap<Key, Bytes>>>,
     calls: Arc<Mutex<Vec<Call>>>,
     mode: watch::Sender<Mode>,
+    parallel_reads: Option<usize>,
 }
 
 /// An operation and how many entries it was for.
@@ -51,7 +52,15 @@ impl MemoryStorage {
             entries: Arc::default(),
             calls: Arc::default(),
             mode: watch::Sender::new(Mode::Works),
+            parallel_reads: None,
         }
+    }
+
+    /// Has runtimes merge reads beyond so many at a time.
+    #[must_use]
+    pub fn with_parallel_reads(mut self, reads: usize) -> Self {
+        self.parallel_reads = Some(reads);
+        self
     }
 
     /// Changes what operations do, those that wait included.
@@ -130,6 +139,10 @@ impl Storage for MemoryStorage {
             self.entries().retain(|key, _| !keys.contains(key));
             Ok(())
         })
+    }
+
+    fn parallel_reads(&self) -> Option<usize> {
+        self.parallel_reads
     }
 }
 

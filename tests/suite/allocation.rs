@@ -1,4 +1,4 @@
-//! A hit in process allocates nothing.
+//! A hit in process allocates nothing. Other tests ask for the memory that something takes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -11,6 +11,9 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    /// Bytes that are in use, less those that were allocated by other threads.
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
 fn count() {
@@ -18,21 +21,37 @@ fn count() {
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
 }
 
+fn grow(by: isize) {
+    let _ = LIVE.try_with(|live| live.set(live.get() + by));
+    let _ = PEAK.try_with(|peak| peak.set(peak.get().max(LIVE.get())));
+}
+
+/// What a call gives, and how many bytes more than before it had in use at once, on this thread.
+pub(crate) fn peak<T>(call: impl FnOnce() -> T) -> (T, usize) {
+    let before = LIVE.get();
+    PEAK.set(before);
+    let outcome = call();
+    (outcome, (PEAK.get() - before).unsigned_abs())
+}
+
 // SAFETY: every method passes its arguments on to the system's allocator as they came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        grow(layout.size().cast_signed());
         // SAFETY: the caller's promises are those that the system's allocator asks for.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        grow(-layout.size().cast_signed());
         // SAFETY: `pointer` came from the system's allocator, with this layout.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        grow(size.cast_signed() - layout.size().cast_signed());
         // SAFETY: `pointer` came from the system's allocator, with this layout.
         unsafe { System.realloc(pointer, layout, size) }
     }

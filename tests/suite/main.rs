@@ -1,9 +1,9 @@
 //! All integration tests, in modules that mirror the sources.
 
 mod allocation;
+mod codec;
 mod fetch;
 mod key;
 mod node;
 mod runtime;
 mod storage;
-mod ui;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use super::{Boarding, Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::Aim;
+use crate::flight::{Aim, Work};
 use crate::load::{Load, LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::Cacheme;
@@ -138,7 +138,8 @@ impl<N: Node> Fetch<N> {
         let prefix = runtime.prefix();
         let aim = Aim::new(prefix.scope, node);
         loop {
-            match self.board(&aim) {
+            let work = Work::new();
+            match self.board(&aim, &work) {
                 Boarding::There(value) => {
                     counters.add(NodeEvent::Joined, 1);
                     return Ok(value);
@@ -153,8 +154,9 @@ impl<N: Node> Fetch<N> {
                     counters.add(NodeEvent::Passed, 1);
                 }
                 Boarding::Leads(flight, waiting) => {
-                    self.depart(runtime, &prefix, vec![flight], source(), Reads::Tiers)?;
-                    let outcome = waiting.outcome().await;
+                    let (flights, reads) = (vec![flight], Reads::Tiers);
+                    let led = self.depart(runtime, &prefix, work, flights, source(), reads)?;
+                    let outcome = led.until(waiting.outcome()).await;
                     return outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())));
                 }
             }

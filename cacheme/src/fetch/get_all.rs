@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::{Boarding, Fetch, Reads, Source};
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Waiting};
+use crate::flight::{Aim, Led, Waiting, Work};
 use crate::load::Load;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::NodeEvent;
@@ -54,6 +56,9 @@ struct Awaited<N, V> {
     leads: bool,
 }
 
+/// Flights to wait for, and the work of those that this batch leads.
+type Boarded<N, V> = (Vec<Awaited<N, V>>, Option<Led>);
+
 /// The result of a batch, growing.
 struct Values<V>(Vec<Option<V>>);
 
@@ -69,7 +74,7 @@ impl<N: Load> Fetch<N> {
     /// Takes what the leading local tiers have; the rest comes back in the order of first sight.
     fn split(&self, scope: u64, nodes: Vec<N>) -> (Values<N::Value>, Vec<Wanted<N>>) {
         let mut values = Vec::with_capacity(nodes.len());
-        let mut missing: HashMap<Aim<N>, Vec<usize>> = HashMap::new();
+        let mut missing: HashMap<Aim<N>, Vec<usize>, RandomState> = HashMap::default();
         for (place, node) in nodes.into_iter().enumerate() {
             let value = self.hit(scope, &node);
             if value.is_none() {
@@ -98,14 +103,19 @@ impl<N: Load> Fetch<N> {
         let requests = missing.iter().map(|(_, places)| places.len()).sum();
         counters.add(NodeEvent::Passed, requests);
         while !missing.is_empty() {
-            let awaited = self.board_all(runtime, prefix, values, std::mem::take(&mut missing))?;
+            let (awaited, led) =
+                self.board_all(runtime, prefix, values, std::mem::take(&mut missing))?;
             for Awaited {
                 wanted: (aim, places),
                 waiting,
                 leads,
             } in awaited
             {
-                match waiting.outcome().await {
+                let outcome = match &led {
+                    Some(led) => led.until(waiting.outcome()).await,
+                    None => waiting.outcome().await,
+                };
+                match outcome {
                     Some(outcome) => values.put(&places, &outcome?),
                     None if leads => return Err(Error::lost(self.chain().meta.name())),
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
@@ -126,13 +136,14 @@ impl<N: Load> Fetch<N> {
         prefix: &Arc<Prefix>,
         values: &mut Values<N::Value>,
         missing: Vec<Wanted<N>>,
-    ) -> Result<Vec<Awaited<N, N::Value>>> {
+    ) -> Result<Boarded<N, N::Value>> {
+        let work = Work::new();
         let mut awaited = Vec::with_capacity(missing.len());
         let mut flights = Vec::new();
         for wanted in missing {
             // Counted before the wait, which may be cancelled or end with another node's error.
             let joined = |requests| self.chain().counters.add(NodeEvent::Joined, requests);
-            let (waiting, leads) = match self.board(&wanted.0) {
+            let (waiting, leads) = match self.board(&wanted.0, &work) {
                 Boarding::There(value) => {
                     joined(wanted.1.len());
                     values.put(&wanted.1, &value);
@@ -154,10 +165,12 @@ impl<N: Load> Fetch<N> {
                 leads,
             });
         }
-        if !flights.is_empty() {
-            self.depart(runtime, prefix, flights, load_all::<N>(), Reads::Tiers)?;
+        if flights.is_empty() {
+            return Ok((awaited, None));
         }
-        Ok(awaited)
+        let (source, reads) = (load_all::<N>(), Reads::Tiers);
+        let led = self.depart(runtime, prefix, work, flights, source, reads)?;
+        Ok((awaited, Some(led)))
     }
 }
 

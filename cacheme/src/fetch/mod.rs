@@ -1,10 +1,11 @@
 //! The way of a request: look in process, join or start a flight, read, load, write back.
 //!
-//! One file per operation; what a flight does is in [`run`].
+//! One file per operation; what a flight does is in [`run`] and [`keep`].
 
 mod get;
 mod get_all;
 mod invalidate;
+mod keep;
 mod refresh;
 mod run;
 
@@ -19,7 +20,7 @@ use self::run::Run;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Flights, Waiting};
+use crate::flight::{Aim, Flight, Flights, Led, Waiting, Work, catch_panic};
 use crate::load::{LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -167,9 +168,12 @@ impl<N: Node> Fetch<N> {
     }
 
     /// Finds a place for a request that the leading local tiers couldn't answer.
-    fn board<V: Clone + Send + Sync + 'static>(&self, aim: &Aim<N>) -> Boarding<N, V> {
+    /// A flight that it starts is a part of `work`.
+    fn board<V: Clone + Send + Sync + 'static>(&self, aim: &Aim<N>, work: &Work) -> Boarding<N, V> {
         let mut table = self.flights.lock();
-        if let Some(waiting) = table.join(aim) {
+        if let Some((waiting, work)) = table.join(aim) {
+            drop(table);
+            work.share();
             return Boarding::Joined(waiting);
         }
         // A flight may have landed since the tiers were asked.
@@ -177,19 +181,20 @@ impl<N: Node> Fetch<N> {
         if let Some(value) = leading.find_map(|(cache, _)| cache.get(aim.scope, aim.node()).ok()) {
             return Boarding::There(value);
         }
-        let (flight, waiting) = self.flights.start(&mut table, aim);
+        let (flight, waiting) = self.flights.start(&mut table, aim, work);
         Boarding::Leads(flight, waiting)
     }
 
-    /// Starts the task that leads `flights`. It outlives the caller.
+    /// Begins the work of `flights`, which outlives the caller.
     fn depart<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         prefix: &Arc<Prefix>,
+        work: Work,
         flights: Vec<Flight<N, V>>,
         source: Source<N, V>,
         reads: Reads,
-    ) -> Result<()> {
+    ) -> Result<Led> {
         let value_type = self.value_type::<V>()?;
         let tokio = self.tokio()?;
         let run = Run {
@@ -198,9 +203,13 @@ impl<N: Node> Fetch<N> {
             value_type,
             runtime: runtime.clone(),
             prefix: Arc::clone(prefix),
+            work: work.clone(),
         };
-        tokio.spawn(async move { run.lead(flights, source, reads).await });
-        Ok(())
+        let lead = async move {
+            // Flights that a panic drops land with it.
+            let _ = catch_panic(run.lead(flights, source, reads)).await;
+        };
+        Ok(work.lead(Box::pin(lead), tokio))
     }
 
     /// The tokio runtime that is running.

@@ -3,7 +3,7 @@
 use super::Reads;
 use super::get::load_one;
 use crate::error::{Error, Result};
-use crate::flight::Aim;
+use crate::flight::{Aim, Work};
 use crate::load::Load;
 use crate::runtime::Cacheme;
 
@@ -28,13 +28,14 @@ impl Cacheme {
         fetch.value_type::<N::Value>()?;
         let prefix = self.prefix();
         let aim = Aim::new(prefix.scope, node);
+        let work = Work::new();
         let (flight, waiting) = {
             let mut table = fetch.flights.lock();
-            fetch.flights.start(&mut table, &aim)
+            fetch.flights.start(&mut table, &aim, &work)
         };
         let source = load_one::<N>();
-        fetch.depart(self, &prefix, vec![flight], source, Reads::Nothing)?;
-        let outcome = waiting.outcome().await;
+        let led = fetch.depart(self, &prefix, work, vec![flight], source, Reads::Nothing)?;
+        let outcome = led.until(waiting.outcome()).await;
         outcome.unwrap_or_else(|| Err(Error::lost(fetch.chain().meta.name())))
     }
 }

@@ -8,19 +8,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::invalidate::remove;
 use super::{Reads, Source, ValueType};
-use crate::chain::{Chain, Link, Remote};
+use crate::chain::{Chain, Link};
 use crate::codec::Cacheable;
 use crate::envelope::Seal;
 use crate::error::{BoxError, Error, Result};
-use crate::flight::{Aim, Flight, Flights, catch_panic, panic_message};
+use crate::flight::{Aim, Flight, Flights, Work, catch_panic, panic_message};
 use crate::key::Key;
 use crate::load::{LoadContext, Loaded};
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::{Miss, NodeEvent};
-use crate::storage::{Entry, Found};
+use crate::storage::Found;
 
 pub(super) struct Run<N> {
     pub(super) chain: Arc<Chain>,
@@ -28,23 +27,24 @@ pub(super) struct Run<N> {
     pub(super) value_type: ValueType,
     pub(super) runtime: Cacheme,
     pub(super) prefix: Arc<Prefix>,
+    pub(super) work: Work,
 }
 
 /// One flight of the batch.
-struct Leg<N: Node, V> {
-    flight: Flight<N, V>,
+pub(super) struct Leg<N: Node, V> {
+    pub(super) flight: Flight<N, V>,
     /// With the digest of its entries; absent where no tier is remote.
-    key: Option<(Key, u64)>,
+    pub(super) key: Option<(Key, u64)>,
 }
 
 /// A flight with its value.
-struct Arrived<N: Node, V> {
-    leg: Leg<N, V>,
-    value: V,
+pub(super) struct Arrived<N: Node, V> {
+    pub(super) leg: Leg<N, V>,
+    pub(super) value: V,
     /// How long it may be kept, by the monotonic clock.
-    until: Option<Duration>,
+    pub(super) until: Option<Duration>,
     /// How many tiers, the first ones, don't have the value and get it.
-    lacking: usize,
+    pub(super) lacking: usize,
 }
 
 impl<N: Node> Run<N> {
@@ -65,13 +65,20 @@ impl<N: Node> Run<N> {
                 .add(NodeEvent::Missed, requests - read.len());
             // Before the load, while they live; and these flights end here.
             self.keep_local(&read);
-            read.iter().for_each(Arrived::land);
-            self.keep_remote(&read, &down).await;
+            if self.lacks_remote(&read) {
+                read.iter().for_each(Arrived::land_copy);
+                self.keep_remote(&read, &down).await;
+            } else {
+                read.into_iter().for_each(Arrived::land);
+            }
+        }
+        if open.is_empty() {
+            return;
         }
         let loaded = self.load(open, source).await;
         self.keep_local(&loaded);
         self.keep_remote(&loaded, &down).await;
-        loaded.iter().for_each(Arrived::land);
+        loaded.into_iter().for_each(Arrived::land);
     }
 
     /// Flights whose key can't be written land with that error.
@@ -147,13 +154,14 @@ impl<N: Node> Run<N> {
         let sealed = legs.iter().filter_map(|leg| leg.key.clone());
         let (keys, digests): (Vec<_>, Vec<_>) = sealed.unzip();
         let frames = remote.read(&keys, self.runtime.storage_timeout()).await;
+        let now = remote.now(&**self.runtime.clock());
         let answers = digests.into_iter().zip(frames);
         answers
-            .map(|(digest, frame)| self.decode(digest, &frame?))
+            .map(|(digest, frame)| self.decode(digest, &frame?, now))
             .collect()
     }
 
-    fn seal(&self, digest: u64) -> Seal {
+    pub(super) fn seal(&self, digest: u64) -> Seal {
         Seal {
             codec: self.value_type.codec,
             fingerprint: self.value_type.fingerprint,
@@ -161,26 +169,15 @@ impl<N: Node> Run<N> {
         }
     }
 
-    fn decode<V: Cacheable<N::Codec>>(&self, digest: u64, frame: &[u8]) -> Result<Found<V>, Miss> {
-        let (bytes, left) = self.seal(digest).open(frame, self.runtime.clock().unix())?;
+    fn decode<V: Cacheable<N::Codec>>(
+        &self,
+        digest: u64,
+        frame: &[u8],
+        now: Duration,
+    ) -> Result<Found<V>, Miss> {
+        let (bytes, left) = self.seal(digest).open(frame, now)?;
         let value = quietly(|| V::decode(bytes)).map_err(|_| Miss::Corrupt)?;
         Ok(Found { value, left })
-    }
-
-    fn encode<V: Cacheable<N::Codec>>(
-        &self,
-        (key, digest): &(Key, u64),
-        value: &V,
-        ttl: Option<Duration>,
-    ) -> Result<Entry, BoxError> {
-        let now = self.runtime.clock().unix();
-        let encode = |out: &mut Vec<u8>| quietly(|| value.encode(out));
-        let frame = self.seal(*digest).close(now, ttl, encode)?;
-        let entry = Entry::new(key.clone(), frame);
-        Ok(match ttl {
-            Some(ttl) => entry.with_ttl(ttl),
-            None => entry,
-        })
     }
 
     /// Loads what is open. Flights whose load failed land with the error.
@@ -189,9 +186,6 @@ impl<N: Node> Run<N> {
         open: Vec<Leg<N, V>>,
         source: Source<N, V>,
     ) -> Vec<Arrived<N, V>> {
-        if open.is_empty() {
-            return Vec::new();
-        }
         let nodes = open.iter().map(|leg| leg.flight.aim().node().duplicate());
         let mut loaded = self.call(nodes.collect(), source).await;
         let node = self.chain.meta.name();
@@ -242,101 +236,19 @@ impl<N: Node> Run<N> {
             Err(_) => Err(Error::timeout(node, deadline)),
         }
     }
-
-    /// The life left to a value; `None` is for ever.
-    fn left<V>(&self, arrived: &Arrived<N, V>) -> Option<Duration> {
-        let now = self.runtime.clock().monotonic();
-        arrived.until.map(|until| until.saturating_sub(now))
-    }
-
-    /// Puts values into the local tiers that lack them.
-    fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
-        for arrived in arrived {
-            let aim = arrived.leg.flight.aim();
-            let table = self.flights.lock();
-            let left = self.left(arrived);
-            if !table.lets(&arrived.leg.flight) || left == Some(Duration::ZERO) {
-                continue;
-            }
-            for link in &self.chain.tiers[..arrived.lacking] {
-                if let Some(cache) = link.local() {
-                    let (node, value) = (aim.node().duplicate(), arrived.value.clone());
-                    cache.put(aim.scope, node, value, link.ttl(left));
-                    link.counters.wrote(1);
-                }
-            }
-        }
-    }
-
-    /// Writes values into the remote tiers that lack them.
-    async fn keep_remote<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>], down: &[usize]) {
-        for (place, link) in self.chain.tiers.iter().enumerate() {
-            let Some(remote) = link.remote() else {
-                continue;
-            };
-            let lacks = |arrived: &&Arrived<N, V>| {
-                arrived.lacking > place && arrived.leg.flight.is_current()
-            };
-            let lacking: Vec<_> = arrived.iter().filter(lacks).collect();
-            if down.contains(&place) {
-                // It has just cost its deadline, and would once more.
-                link.counters.failed(lacking.len());
-            } else {
-                self.write(link, remote, &lacking).await;
-            }
-        }
-    }
-
-    /// Writes values into one remote tier, in one round trip.
-    async fn write<V: Cacheable<N::Codec>>(
-        &self,
-        link: &Link,
-        remote: Remote<'_>,
-        lacking: &[&Arrived<N, V>],
-    ) {
-        let mut written = Vec::new();
-        let mut entries = Vec::new();
-        for arrived in lacking {
-            let left = self.left(arrived);
-            let Some(key) = &arrived.leg.key else {
-                continue;
-            };
-            if left == Some(Duration::ZERO) {
-                continue;
-            }
-            match self.encode(key, &arrived.value, link.ttl(left)) {
-                Ok(entry) => {
-                    written.push((&arrived.leg.flight, &key.0));
-                    entries.push(entry);
-                }
-                Err(_) => link.counters.failed(1),
-            }
-        }
-        if entries.is_empty() {
-            return;
-        }
-        let deadline = self.runtime.storage_timeout();
-        remote.write(&entries, deadline).await;
-        written.retain(|(flight, _)| !flight.is_current());
-        if !written.is_empty() {
-            // Voided while it was written, and others may have read it since.
-            let voided = written
-                .iter()
-                .map(|(flight, key)| (flight.aim(), Some(*key)));
-            let voided: Vec<_> = voided.collect();
-            // A failure is counted there.
-            let _ = remove(&self.runtime, &self.chain, &self.flights, &voided).await;
-        }
-    }
 }
 
 impl<N: Node, V: Clone> Arrived<N, V> {
-    fn land(&self) {
+    fn land(self) {
+        self.leg.flight.land(Ok(self.value));
+    }
+
+    fn land_copy(&self) {
         self.leg.flight.land(Ok(self.value.clone()));
     }
 }
 
 /// Calls a codec; a panic in the user's `Serialize` or `Deserialize` is an error.
-fn quietly<T>(codec: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+pub(super) fn quietly<T>(codec: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
     catch_unwind(AssertUnwindSafe(codec)).unwrap_or_else(|panic| Err(panic_message(&*panic).into()))
 }

@@ -1,5 +1,6 @@
 //! The deserializer that makes every value up and writes down what it was asked for.
 
+use std::any::type_name;
 use std::fmt;
 
 use serde::de::value::U32Deserializer;
@@ -8,7 +9,7 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-use super::Trace;
+use super::{Format, Trace};
 
 /// Ends a walk.
 #[derive(Debug)]
@@ -32,22 +33,32 @@ impl de::Error for Stop {
 pub(super) struct Source<'a> {
     trace: &'a mut Trace,
     out: &'a mut String,
+    /// The type of the value here.
+    of: &'static str,
     names: Vec<usize>,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(trace: &'a mut Trace, out: &'a mut String) -> Self {
-        let names = Vec::new();
-        Self { trace, out, names }
+    pub(super) fn new(trace: &'a mut Trace, out: &'a mut String, of: &'static str) -> Self {
+        Self {
+            trace,
+            out,
+            of,
+            names: Vec::new(),
+        }
     }
 
-    /// Makes the value at a place inside this one.
-    fn inner<'de, S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
+    /// Makes the value of a type at a place inside this one.
+    fn inner<'de, S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+        of: &'static str,
+    ) -> Result<S::Value, Stop> {
         if self.trace.depth >= Trace::DEPTH {
             return Err(Stop);
         }
         self.trace.depth += 1;
-        let mut inner = Source::new(self.trace, self.out);
+        let mut inner = Source::new(self.trace, self.out, of);
         let value = seed.deserialize(&mut inner);
         let names = inner.names;
         self.trace.depth -= 1;
@@ -71,7 +82,7 @@ impl<'a> Source<'a> {
             Some(variant) => {
                 let recurs = self.trace.recurs();
                 let mut shape = String::new();
-                let mut inner = Source::new(self.trace, &mut shape);
+                let mut inner = Source::new(self.trace, &mut shape, self.of);
                 let result = walk(&mut inner, variant);
                 let names = inner.names;
                 if !recurs {
@@ -146,7 +157,7 @@ impl<'de> Deserializer<'de> for &mut Source<'_> {
         if self.trace.recurs() {
             return visitor.visit_none();
         }
-        self.inner(Present(visitor))
+        self.inner(Present(visitor), type_name::<V::Value>())
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -231,9 +242,14 @@ impl<'de> Deserializer<'de> for &mut Source<'_> {
         })
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Stop> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
         self.trace.undescribed = true;
-        Err(Stop)
+        if self.trace.format == Format::Positional {
+            return Err(Stop);
+        }
+        self.out.push('*');
+        self.out.push_str(self.of);
+        visitor.visit_unit()
     }
 
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
@@ -245,7 +261,7 @@ impl<'de> Deserializer<'de> for &mut Source<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        false
+        self.trace.format == Format::Text
     }
 }
 
@@ -277,7 +293,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, '_> {
             return Ok(None);
         }
         self.left -= 1;
-        self.source.inner(seed).map(Some)
+        self.source.inner(seed, type_name::<S::Value>()).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -292,11 +308,16 @@ impl<'de> MapAccess<'de> for Elements<'_, '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Stop> {
-        self.next_element_seed(seed)
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        // Of a flattened struct's keys, only the struct has a name of the user's.
+        self.source.inner(seed, self.source.of).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Stop> {
-        self.source.inner(seed)
+        self.source.inner(seed, type_name::<S::Value>())
     }
 }
 
@@ -326,7 +347,7 @@ impl<'de> VariantAccess<'de> for Choice<'_, '_> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Stop> {
-        self.source.inner(seed)
+        self.source.inner(seed, type_name::<S::Value>())
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Stop> {

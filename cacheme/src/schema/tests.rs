@@ -2,8 +2,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU8;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::{describe, fingerprint};
+use super::{Format, NeedsSelfDescribing};
+
+fn fingerprint<T: DeserializeOwned>() -> Result<u64, NeedsSelfDescribing> {
+    super::fingerprint::<T>(Format::Positional)
+}
+
+fn describe<T: DeserializeOwned>() -> Result<String, NeedsSelfDescribing> {
+    super::describe::<T>(Format::Positional)
+}
 
 mod here {
     use super::Deserialize;

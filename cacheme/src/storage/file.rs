@@ -1,21 +1,23 @@
 //! An embedded file, through redb.
 //!
-//! Reads run on tokio's blocking threads. Writes go to one thread of the storage's own, which
-//! takes whatever has queued up while the last commit was under way into the next one: a commit
-//! costs an fsync, and a burst of single writes shares it. The file is whole after a crash, with
-//! every write that was answered.
+//! A commit costs an fsync, and a burst of single writes shares it. The file is whole after a
+//! crash, with every write that was answered.
 
 use std::fmt;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, TableDefinition, TableError};
-use tokio::sync::{mpsc, oneshot};
+use redb::{
+    Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
+};
 
+use super::embedded::{Change, Embedded, Engine, Settings, Sweep, View, settings_setters};
+use super::url::{BadUrl, StorageUrl};
 use super::{Entry, Storage, StorageFuture};
-use crate::clock::{Clock, NEVER, SystemClock, millis};
+use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::key::Key;
 
@@ -25,12 +27,17 @@ const ENTRIES: TableDefinition<&str, (u64, &[u8])> = TableDefinition::new("cache
 /// Entries in a redb file.
 ///
 /// One process at a time can have the file open. A batch is one transaction; a write is answered
-/// when it is on the disk. Expired entries are not returned; their space is used again when they
-/// are overwritten or removed. Cloning shares the file, which closes when the last clone is dropped
-/// and no read is under way.
+/// when it is on the disk. Reads and writes run on threads of the storage's own. Expired entries are
+/// not returned, and each write takes some of them out, so that the file grows no larger than what
+/// lives needs; it doesn't shrink. Cloning shares the file, which closes when the last clone is
+/// dropped.
+///
+/// The URL is `file:cache.redb` or `file:/var/cache/app.redb`, and may have the parameters
+/// `deadline`, `memory` and `readers`, which are the setters of [`FileStorageBuilder`].
 ///
 /// ```
-/// use cacheme::{Entry, FileStorage, Key, Storage};
+/// use cacheme::storage::FileStorage;
+/// use cacheme::{Entry, Key, Storage};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -45,40 +52,19 @@ const ENTRIES: TableDefinition<&str, (u64, &[u8])> = TableDefinition::new("cache
 /// ```
 #[derive(Clone)]
 pub struct FileStorage {
-    file: Arc<File>,
-    clock: Arc<dyn Clock>,
-}
-
-/// An open file and its writer. Dropping it waits for the commit that is under way.
-struct File {
-    path: PathBuf,
-    database: Arc<Database>,
-    queue: Option<mpsc::Sender<Write>>,
-    writer: Option<JoinHandle<()>>,
+    path: Arc<Path>,
+    embedded: Arc<Embedded>,
 }
 
 /// How to open a file; made by [`FileStorage::builder`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FileStorageBuilder {
     path: PathBuf,
-    clock: Arc<dyn Clock>,
-}
-
-/// A write that waits for its commit.
-struct Write {
-    change: Change,
-    done: oneshot::Sender<Result<(), BoxError>>,
-}
-
-enum Change {
-    Put(Vec<(Key, u64, Bytes)>),
-    Remove(Vec<Key>),
+    memory: usize,
+    settings: Settings,
 }
 
 impl FileStorage {
-    /// Writes that may wait for the commit that is under way; further ones wait for room.
-    const QUEUE: usize = 1024;
-
     /// Opens the file, or makes one where there is none.
     ///
     /// # Errors
@@ -88,31 +74,45 @@ impl FileStorage {
         Self::builder(path).open()
     }
 
-    /// The file at this path.
+    /// The file at this path, with a deadline of 1 s for an operation and up to 64 MiB of memory.
     pub fn builder(path: impl AsRef<Path>) -> FileStorageBuilder {
         FileStorageBuilder {
             path: path.as_ref().to_owned(),
-            clock: Arc::new(SystemClock::new()),
+            memory: 64 << 20,
+            settings: Settings::default(),
         }
     }
 
-    async fn write(&self, change: Change) -> Result<(), BoxError> {
-        let (done, outcome) = oneshot::channel();
-        let queue = self.file.queue.as_ref().ok_or("the file is closed")?;
-        queue.send(Write { change, done }).await?;
-        outcome.await?
+    /// Opens the file of a URL such as `file:cache.redb`.
+    pub(super) async fn from_url(url: &str, clock: &Arc<dyn Clock>) -> Result<Self, BoxError> {
+        let builder = FileStorageBuilder::read(url)?.clock(Arc::clone(clock));
+        // It may take a while to open a file that a crash left behind.
+        tokio::task::spawn_blocking(|| builder.open()).await?
     }
 }
 
 impl FileStorageBuilder {
-    /// Sets the clock that entries expire by, the system's by default.
+    settings_setters!();
+
+    /// Takes what a URL says.
+    fn read(url: &str) -> Result<Self, BadUrl> {
+        let ours = [&["memory"][..], &Settings::PARAMETERS].concat();
+        let url = StorageUrl::parse(url, &ours, &[])?;
+        let mut builder = FileStorage::builder(url.path("redb")?);
+        url.read("memory", &mut builder.memory)?;
+        builder.settings.read(&url)?;
+        Ok(builder)
+    }
+
+    /// Sets how many bytes of the file are kept in memory, 64 MiB by default. The system keeps more
+    /// of it where it has room.
     #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
         self
     }
 
-    /// Opens the file, or makes one where there is none, and starts its thread. Blocks for as long
+    /// Opens the file, or makes one where there is none, and starts its threads. Blocks for as long
     /// as redb takes, which after a crash may be a check of the whole file.
     ///
     /// # Errors
@@ -120,36 +120,23 @@ impl FileStorageBuilder {
     /// When the file can't be opened or made, is open in another process, or isn't redb's. It is
     /// then left as it is.
     pub fn open(self) -> Result<FileStorage, BoxError> {
-        let shown = self.path.display();
-        let database = Database::create(&self.path)
+        let path = self.path;
+        let shown = path.display();
+        let database = Database::builder()
+            .set_cache_size(self.memory)
+            .create(&path)
             .map_err(|error| format!("{shown}: {}", lower_first(&error.to_string())))?;
         let database = Arc::new(database);
-        let (queue, waiting) = mpsc::channel(FileStorage::QUEUE);
-        let writer = thread::Builder::new().name("cacheme-file".into()).spawn({
-            let database = Arc::clone(&database);
-            move || commit_all(&database, waiting)
-        })?;
-        let file = File {
-            path: self.path,
-            database,
-            queue: Some(queue),
-            writer: Some(writer),
+        let engine = |_| File {
+            database: Arc::clone(&database),
+            swept: None,
         };
+        let readers = (0..self.settings.readers).map(engine).collect();
+        let embedded = Embedded::start(engine(0), readers, self.settings)?;
         Ok(FileStorage {
-            file: Arc::new(file),
-            clock: self.clock,
+            path: path.into(),
+            embedded: Arc::new(embedded),
         })
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        // Without senders the writer ends, and lets go of the file.
-        self.queue = None;
-        if let Some(writer) = self.writer.take() {
-            // It doesn't panic; if it did, there is nothing left to do.
-            let _ = writer.join();
-        }
     }
 }
 
@@ -160,95 +147,136 @@ fn lower_first(message: &str) -> String {
     first.into_iter().chain(chars).collect()
 }
 
-/// Commits what is in the queue, all that waits at once, until every sender is gone.
-fn commit_all(database: &Database, mut queue: mpsc::Receiver<Write>) {
-    let mut waiting = Vec::new();
-    while queue.blocking_recv_many(&mut waiting, FileStorage::QUEUE) > 0 {
-        let outcome = commit(database, waiting.iter().map(|write| &write.change));
-        for write in waiting.drain(..) {
-            let outcome = outcome.as_ref().map(|&()| ());
-            // Nobody may be waiting any more.
-            let _ = write
-                .done
-                .send(outcome.map_err(|error| error.to_string().into()));
+/// The file, as one of the threads uses it.
+struct File {
+    database: Arc<Database>,
+    /// Where the last sweep ended, if that wasn't at the end.
+    swept: Option<String>,
+}
+
+impl Engine for File {
+    type View<'a> = Option<ReadOnlyTable<&'static str, (u64, &'static [u8])>>;
+
+    // redb's own limit is 3 GiB.
+    const LARGEST: usize = 1 << 30;
+
+    fn view(&self) -> Result<Self::View<'_>, BoxError> {
+        match self.database.begin_read()?.open_table(ENTRIES) {
+            Ok(table) => Ok(Some(table)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    fn commit(&mut self, changes: &[&Change], now: u64) -> Result<(), BoxError> {
+        let transaction = self.database.begin_write()?;
+        {
+            let mut table = transaction.open_table(ENTRIES)?;
+            for change in changes {
+                make(&mut table, change)?;
+            }
+            self.sweep(&mut table, Sweep::of(changes), now)?;
+        }
+        Ok(transaction.commit()?)
     }
 }
 
-fn commit<'a>(
-    database: &Database,
-    changes: impl Iterator<Item = &'a Change>,
-) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    {
-        let mut table = transaction.open_table(ENTRIES)?;
-        for change in changes {
-            match change {
-                Change::Put(entries) => {
-                    for (key, expires, value) in entries {
-                        table.insert(key.as_str(), (*expires, &value[..]))?;
-                    }
-                }
-                Change::Remove(keys) => {
-                    for key in keys {
-                        table.remove(key.as_str())?;
-                    }
-                }
+type Entries<'a> = Table<'a, &'static str, (u64, &'static [u8])>;
+
+fn make(table: &mut Entries<'_>, change: &Change) -> Result<(), redb::Error> {
+    match change {
+        Change::Put(entries) => {
+            for (key, expires, value) in entries {
+                table.insert(key.as_str(), (*expires, &value[..]))?;
+            }
+        }
+        Change::Remove(keys) => {
+            for key in keys {
+                table.remove(key.as_str())?;
             }
         }
     }
-    Ok(transaction.commit()?)
+    Ok(())
 }
 
-fn read(database: &Database, keys: &[Key], now: u64) -> Result<Vec<Option<Bytes>>, redb::Error> {
-    let table = match database.begin_read()?.open_table(ENTRIES) {
-        Ok(table) => table,
-        Err(TableError::TableDoesNotExist(_)) => return Ok(vec![None; keys.len()]),
-        Err(error) => return Err(error.into()),
-    };
-    let mut found = Vec::with_capacity(keys.len());
-    for key in keys {
+impl File {
+    /// Looks at the next entries behind those that the last sweep looked at, and takes out what is
+    /// expired. There is no index to find them by: it would cost each write more than this does.
+    fn sweep(
+        &mut self,
+        table: &mut Entries<'_>,
+        mut sweep: Sweep,
+        now: u64,
+    ) -> Result<(), redb::Error> {
+        let after = match &self.swept {
+            Some(key) => Bound::Excluded(key.as_str()),
+            None => Bound::Unbounded,
+        };
+        let mut expired = Vec::new();
+        let mut last = None;
+        let mut range = table.range::<&str>((after, Bound::Unbounded))?;
+        while sweep.goes_on() {
+            let Some(entry) = range.next() else {
+                last = None;
+                break;
+            };
+            let (key, entry) = entry?;
+            let (expires, value) = entry.value();
+            sweep.count(key.value().len() + value.len());
+            if expires <= now {
+                expired.push(key.value().to_owned());
+            }
+            last = Some(key);
+        }
+        self.swept = last.map(|key| key.value().to_owned());
+        drop(range);
+        for key in expired {
+            table.remove(&*key)?;
+        }
+        Ok(())
+    }
+}
+
+impl View for Option<ReadOnlyTable<&'static str, (u64, &'static [u8])>> {
+    fn find(&mut self, key: &Key, now: u64) -> Result<Option<Bytes>, BoxError> {
+        // Nothing was written yet.
+        let Some(table) = self else {
+            return Ok(None);
+        };
         let entry = table.get(key.as_str())?;
-        found.push(entry.and_then(|entry| {
+        Ok(entry.and_then(|entry| {
             let (expires, value) = entry.value();
             (expires > now).then(|| Bytes::copy_from_slice(value))
-        }));
+        }))
     }
-    Ok(found)
 }
 
 impl Storage for FileStorage {
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
-        Box::pin(async move {
-            let (database, keys) = (Arc::clone(&self.file.database), keys.to_vec());
-            let now = millis(self.clock.unix());
-            let read = tokio::task::spawn_blocking(move || read(&database, &keys, now));
-            Ok(read.await??)
-        })
+        self.embedded.get_many(keys)
     }
 
     fn put_many<'a>(&'a self, entries: &'a [Entry]) -> StorageFuture<'a, ()> {
-        Box::pin(async move {
-            let now = self.clock.unix();
-            let expires = |ttl| millis(now.saturating_add(ttl));
-            let put = |entry: &Entry| {
-                let expires = entry.ttl().map_or(NEVER, expires);
-                (entry.key().clone(), expires, entry.value().clone())
-            };
-            self.write(Change::Put(entries.iter().map(put).collect()))
-                .await
-        })
+        self.embedded.put_many(entries)
     }
 
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
-        Box::pin(self.write(Change::Remove(keys.to_vec())))
+        self.embedded.remove_many(keys)
+    }
+
+    fn now(&self) -> Option<Duration> {
+        Some(self.embedded.now())
+    }
+
+    fn parallel_reads(&self) -> Option<usize> {
+        Some(2)
     }
 }
 
 impl fmt::Debug for FileStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStorage")
-            .field("path", &self.file.path)
+            .field("path", &self.path)
             .finish_non_exhaustive()
     }
 }

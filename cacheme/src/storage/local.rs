@@ -14,6 +14,7 @@ use std::time::Duration;
 use cacheme_tinylfu::{Cache, Equivalent, Lookup, Policy};
 
 use super::Found;
+use super::url::{BadUrl, StorageUrl};
 use crate::clock::Clock;
 use crate::node::Node;
 use crate::registry;
@@ -55,27 +56,22 @@ impl LocalStorage {
     }
 
     /// Reads a URL such as `local://lru?capacity=500`.
-    pub(super) fn parse(url: &str) -> Result<Self, String> {
-        let rest = url.trim_start_matches("local:").trim_start_matches("//");
-        let (policy, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let mut capacity = None;
-        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            if name != "capacity" {
-                return Err(format!("unknown parameter `{name}`: there is `capacity`"));
+    pub(super) fn parse(url: &str) -> Result<Self, BadUrl> {
+        let url = StorageUrl::parse(url, &["capacity"], &[])?;
+        let policy = url.rest().trim_start_matches("//");
+        let with: fn(usize) -> Self = match policy {
+            "tlfu" => Self::tlfu,
+            "lru" => Self::lru,
+            _ => {
+                let problem = format!("unknown policy `{policy}`: there are `tlfu` and `lru`");
+                return Err(BadUrl::new(problem));
             }
-            let number = value.parse();
-            let number = number.map_err(|_| format!("`capacity={value}` is not a whole number"))?;
-            capacity = Some(number);
-        }
-        let missing = || format!("no capacity is given: write `local://{policy}?capacity=10000`");
-        match policy {
-            "tlfu" => Ok(Self::tlfu(capacity.ok_or_else(missing)?)),
-            "lru" => Ok(Self::lru(capacity.ok_or_else(missing)?)),
-            _ => Err(format!(
-                "unknown policy `{policy}`: there are `tlfu` and `lru`"
-            )),
-        }
+        };
+        let capacity = url.get("capacity")?.ok_or_else(|| {
+            let example = format!("local://{policy}?capacity=10000");
+            BadUrl::new(format_args!("no capacity is given: write `{example}`"))
+        })?;
+        Ok(with(capacity))
     }
 
     pub(super) fn into_cache(self, clock: Arc<dyn Clock>) -> Result<LocalCache, String> {

@@ -1,25 +1,77 @@
-//! Named places for entries.
+#![doc = include_str!("storages.md")]
+//!
+//! # Inside
 //!
 //! A *local* storage keeps typed values in process and is served by the crate's own cache. Any
-//! other keeps bytes by key, behind the [`Storage`] trait: one file per driver, one feature each.
+//! other keeps bytes by key, behind the [`Storage`] trait: one file or folder per driver, one feature
+//! each. [`open`] opens one outside of a runtime.
 
+#[cfg(any(
+    feature = "mongodb",
+    feature = "mysql",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each driver uses a part of it"
+)]
+mod driver;
+#[cfg(any(feature = "file", feature = "sqlite"))]
+mod embedded;
+#[cfg(feature = "encryption")]
+mod encrypted;
 #[cfg(feature = "file")]
 mod file;
+#[cfg(any(feature = "encryption", feature = "mac"))]
+mod keyring;
 #[cfg_attr(not(feature = "local"), path = "no_local.rs")]
 mod local;
+mod merged;
+#[cfg(feature = "mongodb")]
+mod mongodb;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod open;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "encryption", feature = "mac"))]
+mod sealed;
+#[cfg(feature = "mac")]
+mod signed;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[allow(dead_code, reason = "each driver uses a part of it")]
+mod url;
 
+#[cfg(feature = "encryption")]
+pub use self::encrypted::Encrypted;
 #[cfg(feature = "file")]
 pub use self::file::{FileStorage, FileStorageBuilder};
+#[cfg(any(feature = "encryption", feature = "mac"))]
+pub use self::keyring::Keyring;
 pub(crate) use self::local::LocalCache;
 #[cfg(feature = "local")]
 pub use self::local::LocalStorage;
-pub use self::open::IntoStorage;
+#[cfg(feature = "mongodb")]
+pub use self::mongodb::{MongodbStorage, MongodbStorageBuilder};
+#[cfg(feature = "mysql")]
+pub use self::mysql::{MysqlStorage, MysqlStorageBuilder};
+pub use self::open::{IntoStorage, open};
 pub(crate) use self::open::{Ready, Unopened};
+#[cfg(feature = "postgres")]
+pub use self::postgres::{PostgresStorage, PostgresStorageBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisStorage, RedisStorageBuilder};
+#[cfg(feature = "mac")]
+pub use self::signed::Signed;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::{SqliteStorage, SqliteStorageBuilder};
 
 use std::fmt;
 use std::pin::Pin;
@@ -58,6 +110,21 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
 
     /// Removes entries; it is no error when they aren't there.
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()>;
+
+    /// The time since the Unix epoch by the clock that all who use this place share, such as its
+    /// server's; asked for often, so it mustn't wait. With it, clients whose own clocks differ
+    /// agree on how long an entry has left to live. `None`, the default, is the runtime's
+    /// [`Clock`](crate::Clock).
+    fn now(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How many reads are worth being under way at a time, such as the number of connections. A
+    /// runtime merges simultaneous reads of few keys beyond it into one batch, which a failure then
+    /// concerns as a whole. `None`, the default, merges none.
+    fn parallel_reads(&self) -> Option<usize> {
+        None
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -72,6 +139,14 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
 
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
         (**self).remove_many(keys)
+    }
+
+    fn now(&self) -> Option<Duration> {
+        (**self).now()
+    }
+
+    fn parallel_reads(&self) -> Option<usize> {
+        (**self).parallel_reads()
     }
 }
 

@@ -5,18 +5,14 @@ use std::sync::Arc;
 
 #[cfg(feature = "local")]
 use super::LocalStorage;
-use super::{LocalCache, Storage};
-use crate::clock::Clock;
-use crate::error::{Error, Result};
+use super::merged::Merged;
+use super::url::BadUrl;
+use super::{LocalCache, Storage, StorageFuture};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{BoxError, Error, Result};
 
-/// What a storage is registered as: a URL (`&str` or `String`), a
-/// [`LocalStorage`](crate::LocalStorage), or any [`Storage`].
-///
-/// | URL | storage | feature |
-/// | --- | --- | --- |
-/// | `local://tlfu?capacity=10000`, `local://lru?capacity=10000` | in process | `local` |
-/// | `file:cache.redb`, `file:/var/cache/app.redb` | embedded file | `file` |
-/// | `redis://localhost:6379`, `redis://user:password@host:6379/1` | Redis | `redis` |
+/// What a storage is registered as: a URL (`&str` or `String`; the [module](crate::storage) lists
+/// them), a [`LocalStorage`](crate::LocalStorage), or any [`Storage`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a storage nor the URL of one",
     note = "register a URL such as \"redis://localhost:6379\", a `LocalStorage`, or a type that implements `cacheme::Storage`"
@@ -76,6 +72,15 @@ pub(crate) enum Ready {
     Remote(Arc<dyn Storage>),
 }
 
+impl Ready {
+    fn remote(storage: Arc<dyn Storage>) -> Self {
+        Self::Remote(match storage.parallel_reads() {
+            Some(most) => Arc::new(Merged::new(storage, most)),
+            None => storage,
+        })
+    }
+}
+
 impl fmt::Debug for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,7 +101,7 @@ impl Unopened {
             Self::Url(url) => opening.url(&url).await,
             #[cfg(feature = "local")]
             Self::Local(storage) => opening.local(storage),
-            Self::Remote(storage) => Ok(Ready::Remote(storage)),
+            Self::Remote(storage) => Ok(Ready::remote(storage)),
         }
     }
 }
@@ -105,25 +110,13 @@ impl Unopened {
 #[derive(Clone, Copy)]
 struct Opening<'a> {
     name: &'a str,
-    #[cfg_attr(
-        not(any(feature = "file", feature = "local")),
-        expect(dead_code, reason = "for the storages that expire entries themselves")
-    )]
     clock: &'a Arc<dyn Clock>,
 }
-
-/// The schemes of URLs; each is named like the feature it needs.
-const SCHEMES: [&str; 3] = ["file", "local", "redis"];
 
 impl Opening<'_> {
     /// An error in what was registered under this name.
     fn refuse(self, problem: impl fmt::Display) -> Error {
         Error::config(format!("storage \"{}\": {problem}", self.name))
-    }
-
-    #[cfg(any(feature = "file", feature = "redis"))]
-    fn failed(self, source: crate::error::BoxError) -> Error {
-        Error::storage_failed(self.name, "be opened", source)
     }
 
     #[cfg(feature = "local")]
@@ -133,54 +126,118 @@ impl Opening<'_> {
         Ok(Ready::Local(Arc::new(cache)))
     }
 
-    #[cfg_attr(
-        not(any(feature = "file", feature = "redis")),
-        expect(clippy::unused_async, reason = "drivers await")
-    )]
     async fn url(self, url: &str) -> Result<Ready> {
-        let scheme = url.split(':').next().unwrap_or_default();
-        match scheme {
-            #[cfg(feature = "local")]
-            "local" => {
-                let storage = LocalStorage::parse(url);
-                self.local(storage.map_err(|problem| self.refuse(problem))?)
-            }
-            #[cfg(feature = "file")]
-            "file" => {
-                let path = file_path(url).map_err(|problem| self.refuse(problem))?;
-                let builder = super::FileStorage::builder(path).clock(Arc::clone(self.clock));
-                // It may take a while to open a file that a crash left behind.
-                let opened = tokio::task::spawn_blocking(|| builder.open()).await;
-                let opened = opened.unwrap_or_else(|error| Err(error.into()));
-                let storage = opened.map_err(|source| self.failed(source))?;
-                Ok(Ready::Remote(Arc::new(storage)))
-            }
-            #[cfg(feature = "redis")]
-            "redis" => {
-                let storage = super::RedisStorage::connect(url).await;
-                let storage = storage.map_err(|source| self.failed(source))?;
-                Ok(Ready::Remote(Arc::new(storage)))
-            }
-            _ if SCHEMES.contains(&scheme) => {
-                Err(self.refuse(format_args!("needs cacheme's feature `{scheme}`")))
-            }
-            _ => Err(self
-                .refuse("not the URL of a storage: one begins with `local:`, `file:` or `redis:`")),
+        #[cfg(feature = "local")]
+        if url.starts_with("local:") {
+            let storage = LocalStorage::parse(url);
+            return self.local(storage.map_err(|problem| self.refuse(problem))?);
+        }
+        match remote(url, self.clock).await {
+            Ok(storage) => Ok(Ready::remote(storage)),
+            Err(error) if error.is::<BadUrl>() => Err(self.refuse(error)),
+            Err(error) => Err(Error::storage_failed(self.name, "be opened", error)),
         }
     }
 }
 
-/// The path in a URL such as `file:cache.redb` or `file:///var/cache.redb`.
-#[cfg(feature = "file")]
-fn file_path(url: &str) -> Result<&str, &'static str> {
-    let rest = url.strip_prefix("file:").unwrap_or(url);
-    let path = match rest.strip_prefix("//") {
-        Some(path) if path.starts_with('/') => path,
-        Some(_) => return Err("a file URL is `file:relative/path` or `file:/absolute/path`"),
-        None => rest,
+/// Opens the storage of a URL, any but a `local:` one: to wrap it before it is registered, or to use
+/// it by itself.
+///
+/// ```
+/// use cacheme::{Entry, Key, Storage};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let url = format!("file:{}/cache.redb", folder.path().display());
+/// # if cfg!(feature = "file") {
+/// let storage = cacheme::storage::open(&url).await?;
+/// storage.put_many(&[Entry::new(Key::new("user:7"), "Ada")]).await?;
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// When the URL is wrong, or the storage can't be reached or opened.
+///
+/// # Cancel safety
+///
+/// Dropping the future gives the attempt up.
+pub async fn open(url: &str) -> Result<Arc<dyn Storage>, BoxError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    remote(url, &clock).await
+}
+
+/// What a driver's URLs begin with, and how it opens one.
+struct Driver {
+    /// The feature that it needs, which may be off.
+    feature: &'static str,
+    schemes: &'static [&'static str],
+    open: Option<Open>,
+}
+
+type Open = for<'a> fn(&'a str, &'a Arc<dyn Clock>) -> StorageFuture<'a, Arc<dyn Storage>>;
+
+/// A driver: its feature, how it opens a URL, with a clock if it needs one, and its schemes.
+macro_rules! driver {
+    ($feature:literal: $storage:ident::$open:ident($url:ident) for $($scheme:literal),+) => {
+        driver!(@ $feature, [$($scheme),+], |$url, _| super::$storage::$open($url))
     };
-    if path.is_empty() {
-        return Err("a file URL names a path, such as `file:cache.redb`");
-    }
-    Ok(path)
+    ($feature:literal: $storage:ident::$open:ident($url:ident, $clock:ident) for $($scheme:literal),+) => {
+        driver!(@ $feature, [$($scheme),+], |$url, $clock| super::$storage::$open($url, $clock))
+    };
+    (@ $feature:literal, $schemes:expr, |$url:pat_param, $clock:pat_param| $open:expr) => {
+        Driver {
+            feature: $feature,
+            schemes: &$schemes,
+            #[cfg(feature = $feature)]
+            open: Some(|$url, $clock| {
+                Box::pin(async move {
+                    let storage: Arc<dyn Storage> = Arc::new($open.await?);
+                    Ok(storage)
+                })
+            }),
+            #[cfg(not(feature = $feature))]
+            open: None,
+        }
+    };
+}
+
+/// All drivers.
+static DRIVERS: &[Driver] = &[
+    driver!("file": FileStorage::from_url(url, clock) for "file"),
+    driver!("mongodb": MongodbStorage::connect(url) for "mongodb", "mongodb+srv"),
+    driver!("mysql": MysqlStorage::connect(url) for "mysql", "mariadb"),
+    driver!("postgres": PostgresStorage::connect(url) for "postgresql", "postgres"),
+    driver!("redis": RedisStorage::connect(url) for "redis", "rediss", "redis+unix", "redis-cluster",
+        "rediss-cluster", "redis-sentinel", "rediss-sentinel", "valkey", "valkeys", "valkey+unix",
+        "valkey-cluster", "valkeys-cluster", "valkey-sentinel", "valkeys-sentinel"),
+    driver!("sqlite": SqliteStorage::from_url(url, clock) for "sqlite"),
+];
+
+/// Opens the storage of a URL by its scheme.
+async fn remote(url: &str, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Storage>, BoxError> {
+    let scheme = url.split(':').next().unwrap_or_default();
+    let driver = DRIVERS
+        .iter()
+        .find(|driver| driver.schemes.contains(&scheme));
+    let problem = match driver {
+        Some(Driver {
+            open: Some(open), ..
+        }) => return open(url, clock).await,
+        Some(driver) => format!("needs cacheme's feature `{}`", driver.feature),
+        None if scheme == "local" && cfg!(feature = "local") => {
+            "a `local:` storage keeps values, not bytes: register it on a runtime".to_owned()
+        }
+        None if scheme == "local" => "needs cacheme's feature `local`".to_owned(),
+        None => {
+            let schemes = DRIVERS.iter().flat_map(|driver| driver.schemes);
+            let others: Vec<_> = schemes.map(|scheme| format!(", `{scheme}:`")).collect();
+            let others = others.concat();
+            format!("not the URL of a storage: one begins with one of `local:`{others}")
+        }
+    };
+    Err(BadUrl::new(problem).into())
 }

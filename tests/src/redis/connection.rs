@@ -133,6 +133,18 @@ impl Reply {
         }
     }
 
+    /// The answers that this one is made of.
+    ///
+    /// # Panics
+    ///
+    /// When it isn't.
+    pub fn array(self) -> Vec<Self> {
+        match self {
+            Self::Array(answers) => answers,
+            other => panic!("not an array: {other:?}"),
+        }
+    }
+
     /// The answer as text, if it is bytes and UTF-8.
     pub fn text(&self) -> Option<&str> {
         match self {

@@ -1,27 +1,36 @@
-//! A real `redis-server` of a test's own, to be frozen, killed and started again.
+//! Real `redis-server`s of a test's own, to be frozen, killed and started again.
 
+mod cluster;
 mod connection;
+mod sentinel;
+mod socket;
 
+pub use self::cluster::{RedisCluster, SLOTS, slot};
 pub use self::connection::{Connection, Reply};
+pub use self::sentinel::RedisSentinel;
+pub use self::socket::{Socket, sockets};
 
 use std::env;
-use std::fs::{self, File};
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
+use cacheme::Key;
 use tempfile::TempDir;
 
+use crate::server::{PATIENCE, Process, Server, assert_left, free_port};
 use crate::wait::eventually_blocking;
 
 /// The variable that names the binary to run instead of `redis-server`.
 const BINARY: &str = "CACHEME_TEST_REDIS_SERVER";
 
-/// How long a server may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(20);
+const BINARY_HINT: &str =
+    "install it (Debian's package is redis-server) or name it by CACHEME_TEST_REDIS_SERVER";
+
+fn binary() -> PathBuf {
+    env::var_os(BINARY).map_or_else(|| "redis-server".into(), PathBuf::from)
+}
 
 /// A `redis-server` on a free port of the loopback, with a folder of its own and nothing kept on
 /// disk. Dropping it kills the server.
@@ -29,26 +38,31 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct RedisServer {
     folder: TempDir,
     port: u16,
+    /// What it is started with, besides the port and the folder.
+    arguments: Vec<String>,
     /// The server, unless it was killed.
-    process: Option<Child>,
+    process: Option<Process>,
 }
 
 impl RedisServer {
-    /// Starts a server, and returns when it answers.
+    /// Starts one with more arguments, which may need its folder. They are made anew for each port
+    /// that is tried.
     ///
     /// # Panics
     ///
-    /// When there is no `redis-server`, or it doesn't start.
-    pub fn start() -> Self {
+    /// When it isn't installed, with what to do, or doesn't start.
+    pub fn start_with(arguments: impl Fn(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let mut server = Self {
             folder,
             port: 0,
+            arguments: Vec::new(),
             process: None,
         };
         // Between the look at a port and its use, somebody else may take it.
         for _ in 0..20 {
             server.port = free_port();
+            server.arguments = arguments(server.folder.path());
             if server.launch() {
                 return server;
             }
@@ -59,53 +73,19 @@ impl RedisServer {
         );
     }
 
+    /// Its folder, which is removed with it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The port, which the server keeps for its life, restarts included.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The URL to register.
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
     /// The URL with something between the scheme and the host, such as `:password@`.
     pub fn url_with(&self, credentials: &str) -> String {
         format!("redis://{credentials}127.0.0.1:{}", self.port)
-    }
-
-    /// Ends the server at once by SIGKILL. It forgets everything.
-    ///
-    /// # Panics
-    ///
-    /// When it is ended already.
-    pub fn kill(&mut self) {
-        let process = self.process.take().expect("the server is running");
-        end(process);
-    }
-
-    /// Starts a killed server again on the same port.
-    ///
-    /// # Panics
-    ///
-    /// When the server is still running, or doesn't start.
-    pub fn restart(&mut self) {
-        assert!(self.process.is_none(), "the server is running");
-        assert!(
-            self.launch(),
-            "redis-server doesn't start again:\n{}",
-            self.log()
-        );
-    }
-
-    /// Stops the server by SIGSTOP: connections stay open and nothing is answered.
-    pub fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// Lets a frozen server go on.
-    pub fn thaw(&self) {
-        self.signal("-CONT");
     }
 
     /// A connection of its own, beside those of the storages.
@@ -114,7 +94,7 @@ impl RedisServer {
     ///
     /// When the server can't be reached.
     pub fn connection(&self) -> Connection {
-        Connection::open(self.port).expect("the server can be reached")
+        connection(self.port)
     }
 
     /// Sends one command over a connection of its own.
@@ -128,53 +108,18 @@ impl RedisServer {
 
     /// Starts the process on the port; `false` when it ended, as when the port is taken.
     fn launch(&mut self) -> bool {
-        let mut process = self.spawn();
-        let mut ended = false;
-        eventually_blocking("redis-server answers or ends", PATIENCE, || {
-            ended = process
-                .try_wait()
-                .expect("a child can be waited for")
-                .is_some();
-            ended || serves(self.port, process.id())
-        });
-        if !ended {
-            self.process = Some(process);
-        }
-        !ended
-    }
-
-    fn spawn(&self) -> Child {
-        let binary = env::var_os(BINARY).map_or_else(|| "redis-server".into(), PathBuf::from);
-        let log = File::create(self.log_path()).expect("the log can be made");
-        let spawned = Command::new(&binary)
+        let mut command = Command::new(binary());
+        command
             .args(["--port", &self.port.to_string()])
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .arg("--dir")
             .arg(self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(Stdio::null())
-            .spawn();
-        spawned.unwrap_or_else(|error| {
-            let hint = match error.kind() {
-                io::ErrorKind::NotFound => {
-                    format!(
-                        "; install it (Debian's package is redis-server) or name it by {BINARY}"
-                    )
-                }
-                _ => String::new(),
-            };
-            panic!("`{}` can't be run: {error}{hint}", binary.display())
-        })
-    }
-
-    fn signal(&self, signal: &str) {
-        let process = self.process.as_ref().expect("the server is running");
-        let status = Command::new("kill")
-            .args([signal, &process.id().to_string()])
-            .status()
-            .expect("`kill` can be run");
-        assert!(status.success(), "kill {signal}: {status}");
+            .args(&self.arguments);
+        let mut process = Process::spawn(&mut command, &self.log_path(), BINARY_HINT);
+        let id = process.id();
+        let up = process.comes_up(|| serves(self.port, id));
+        self.process = up.then_some(process);
+        up
     }
 
     fn log_path(&self) -> PathBuf {
@@ -186,18 +131,60 @@ impl RedisServer {
     }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            end(process);
-        }
+impl Server for RedisServer {
+    fn start() -> Self {
+        Self::start_with(|_| Vec::new())
+    }
+
+    fn url(&self) -> String {
+        self.url_with("")
+    }
+
+    fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// It forgets everything.
+    fn kill(&mut self) {
+        assert!(self.process.take().is_some(), "the server is running");
+    }
+
+    fn restart(&mut self) {
+        assert!(self.process.is_none(), "the server is running");
+        assert!(
+            self.launch(),
+            "redis-server doesn't start again:\n{}",
+            self.log()
+        );
+    }
+
+    async fn expire(&self, key: &Key, ttl: Duration) {
+        expire(&mut self.connection(), key, ttl);
     }
 }
 
-fn end(mut process: Child) {
-    // It may have ended by itself, and then there is nothing to kill.
-    let _ = process.kill();
-    let _ = process.wait();
+/// As [`Server::expire`], at the server that has the key.
+fn expire(connection: &mut Connection, key: &Key, ttl: Duration) {
+    let left = connection.command(&["PTTL", key.as_str()]).integer();
+    assert_left(left, ttl);
+    connection.command(&["PEXPIRE", key.as_str(), "1"]);
+    eventually_blocking("the server expires the entry", PATIENCE, || {
+        connection.command(&["PTTL", key.as_str()]).integer() == -2
+    });
+}
+
+/// The arguments of a text.
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(ToOwned::to_owned).collect()
+}
+
+/// A connection to a port of the loopback, beside those of the storages.
+///
+/// # Panics
+///
+/// When nobody listens there.
+pub fn connection(port: u16) -> Connection {
+    Connection::open(port).expect("the server can be reached")
 }
 
 /// Whether the server on `port` is the process `id`, not one that had the port before.
@@ -205,18 +192,4 @@ fn serves(port: u16, id: u32) -> bool {
     let answer =
         Connection::open(port).and_then(|mut connection| connection.ask(&["INFO", "server"]));
     answer.is_ok_and(|info| info.figure("process_id") == Some(u64::from(id)))
-}
-
-/// A port that nobody listens on.
-///
-/// Below those that the system gives to outgoing connections, so that it is still free when a
-/// killed server comes back, and no attempt to reconnect can be connected to itself.
-pub fn free_port() -> u16 {
-    loop {
-        let [low, high, ..] = RandomState::new().build_hasher().finish().to_le_bytes();
-        let port = 20_000 + u16::from_le_bytes([low, high]) % 12_000;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
 }

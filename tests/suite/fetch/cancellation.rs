@@ -52,14 +52,24 @@ async fn a_waiter_that_is_dropped_is_counted() {
     bench.figures_add_up();
 }
 
+/// Polling for once.
+trait Poll {
+    /// Whether it is done.
+    fn now_or_never(self) -> bool;
+}
+
+impl<F: Future> Poll for std::pin::Pin<&mut F> {
+    fn now_or_never(self) -> bool {
+        self.poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    }
+}
+
 /// Polls a future so many times, letting others run in between, then drops it.
 async fn poll_and_drop(future: impl Future, polls: usize) {
     let mut future = pin!(future);
     for _ in 0..polls {
-        let ready = future
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
-        if ready.is_ready() {
+        if future.as_mut().now_or_never() {
             return;
         }
         tokio::task::yield_now().await;
@@ -92,6 +102,47 @@ async fn promise_2_a_request_may_be_dropped_at_every_await() {
         // batch was being written: that is taken back, and so is what the refresh put there.
         assert!((1..=3).contains(&of(8)), "after {polls} polls");
     }
+}
+
+#[tokio::test]
+async fn promise_2_a_starter_that_is_not_polled_holds_nobody_up() {
+    for polls in 1..30 {
+        let bench = Bench::new(Acts::Load).await;
+        let get = || bench.runtime.get(Numbered { number: 7 });
+        let mut starter = Box::pin(get());
+        for _ in 0..polls {
+            // As a branch of a `select!` that another branch got ahead of.
+            if starter.as_mut().now_or_never() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(promptly(get()).await.expect("a value"), 7);
+        let batch = bench.runtime.get_all([Numbered { number: 7 }]);
+        assert_eq!(promptly(batch).await.expect("values"), [7]);
+        assert_eq!(bench.script.calls().len(), 1, "after {polls} polls");
+        bench.figures_add_up();
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_is_alone_costs_no_task() {
+    let bench = Bench::new(Acts::Load).await;
+    let mut get = pin!(bench.runtime.get(Numbered { number: 7 }));
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    while !get.as_mut().now_or_never() {
+        assert_eq!(tasks(), 0);
+        tokio::task::yield_now().await;
+    }
+    let batch = bench
+        .runtime
+        .get_all((1..9).map(|number| Numbered { number }));
+    poll_and_drop(batch, 3).await;
+    assert_eq!(tasks(), 1, "what is left goes on");
 }
 
 #[tokio::test]

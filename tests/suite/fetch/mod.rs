@@ -54,13 +54,13 @@ impl Bench {
 }
 
 /// Fails the test when the future hangs.
-async fn promptly<F: Future>(future: F) -> F::Output {
+pub(crate) async fn promptly<F: Future>(future: F) -> F::Output {
     let ended = timeout(Duration::from_secs(20), future).await;
     ended.expect("nobody hangs")
 }
 
 /// Lets other tasks run until the condition holds.
-async fn until(condition: impl Fn() -> bool) {
+pub(crate) async fn until(condition: impl Fn() -> bool) {
     promptly(async {
         while !condition() {
             tokio::task::yield_now().await;

@@ -1,7 +1,14 @@
 //! Every storage, and how it is opened.
 
-mod conformance;
+mod embedded;
 mod file;
 mod local;
+mod merged;
+mod mongodb;
+mod mysql;
 mod open;
+mod postgres;
 mod redis;
+mod sealed;
+mod server;
+mod sqlite;

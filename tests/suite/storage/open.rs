@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use cacheme::{Cacheme, FileStorage, LocalStorage, Storage};
+use cacheme::storage::FileStorage;
+use cacheme::{Cacheme, LocalStorage, Storage};
 
 async fn refused(url: &str) -> String {
     let error = Cacheme::default().register_storage("mine", url).await;
@@ -19,19 +20,19 @@ async fn refused(url: &str) -> String {
 #[tokio::test]
 async fn a_wrong_url_says_what_is_wrong_and_what_would_be_right() {
     let cases = [
-        ("", "one begins with `local:`, `file:` or `redis:`"),
-        ("hot", "one begins with `local:`, `file:` or `redis:`"),
+        ("", "one begins with one of `local:`, `file:`, "),
+        ("hot", "one begins with one of `local:`, `file:`, "),
         (
             "memcached://localhost",
-            "one begins with `local:`, `file:` or `redis:`",
+            "one begins with one of `local:`, `file:`, ",
         ),
         (
-            "rediss://localhost",
-            "one begins with `local:`, `file:` or `redis:`",
+            "redisses://localhost",
+            "one begins with one of `local:`, `file:`, ",
         ),
         (
             " local://lru?capacity=1",
-            "one begins with `local:`, `file:` or `redis:`",
+            "one begins with one of `local:`, `file:`, ",
         ),
         ("local:", "unknown policy ``: there are `tlfu` and `lru`"),
         (

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cacheme::{Cacheme, KeyWriter, ManualClock, Meta, Miss, Node, Tier, TierStats};
 use cacheme_tests::redis::{Connection, RedisServer};
+use cacheme_tests::server::Server;
 
-use super::storage;
+use super::{Timeless, storage};
 
 #[cacheme::node(storage = "far", ttl = "1h", key = "stored:{number}")]
 struct Stored {
@@ -85,7 +86,7 @@ impl Bench {
 
 async fn standing_still(server: &RedisServer) -> Cacheme {
     let builder = Cacheme::builder()
-        .storage("far", storage(server).await)
+        .storage("far", Timeless(storage(server).await))
         .clock(Arc::new(ManualClock::new()));
     builder.build().await.expect("the runtime can be built")
 }

@@ -1,54 +1,59 @@
 //! Redis, through a real server.
 
+mod cluster;
 mod damage;
 mod outage;
+mod place;
+mod queue;
 mod refill;
 mod refusal;
+mod resharding;
+mod sentinel;
+mod tls;
 mod trip;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use cacheme::{Entry, Key, RedisStorage, Storage};
+use bytes::Bytes;
+use cacheme::storage::RedisStorage;
+use cacheme::{Entry, Key, Storage, StorageFuture};
 use cacheme_tests::redis::RedisServer;
-use cacheme_tests::wait::{eventually, eventually_blocking};
-
-use super::conformance::{Shared, conforms};
+use cacheme_tests::server::{Server, assert_left};
+use cacheme_tests::wait::eventually;
 
 /// For what comes about by itself; never reached when all is well.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn storage(server: &RedisServer) -> RedisStorage {
-    RedisStorage::connect(&server.url())
+async fn connect(url: &str) -> RedisStorage {
+    RedisStorage::connect(url)
         .await
         .expect("the server can be reached")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn conforms_to_the_contract() {
-    let server = RedisServer::start();
-    let storage: Shared = Arc::new(storage(&server).await);
-    conforms(&storage, &|key, ttl| expire_now(&server, key, ttl)).await;
+async fn storage(server: &RedisServer) -> RedisStorage {
+    connect(&server.url()).await
 }
 
-/// Looks that an entry has this time to live, and then has it expired.
-fn expire_now(server: &RedisServer, key: &Key, ttl: Duration) {
-    let mut connection = server.connection();
-    let left = connection.command(&["PTTL", key.as_str()]).integer();
-    assert_left(left, ttl);
-    connection.command(&["PEXPIRE", key.as_str(), "1"]);
-    eventually_blocking("the server expires the entry", PATIENCE, || {
-        connection.command(&["PTTL", key.as_str()]).integer() == -2
-    });
-}
+/// A storage without its server's time, so that the runtime's clock counts.
+#[derive(Debug)]
+struct Timeless(RedisStorage);
 
-/// That of `ttl` no more than a minute is gone, which is more than a test takes.
-fn assert_left(left_millis: i64, ttl: Duration) {
-    let whole = i64::try_from(ttl.as_millis()).expect("a short ttl");
-    assert!(
-        (whole - 60_000..=whole).contains(&left_millis) && left_millis > 0,
-        "{left_millis} ms of {ttl:?}"
-    );
+impl Storage for Timeless {
+    fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
+        self.0.get_many(keys)
+    }
+
+    fn put_many<'a>(&'a self, entries: &'a [Entry]) -> StorageFuture<'a, ()> {
+        self.0.put_many(entries)
+    }
+
+    fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
+        self.0.remove_many(keys)
+    }
+
+    fn now(&self) -> Option<Duration> {
+        None
+    }
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
-use cacheme::{Cacheme, Load, LocalStorage, Miss, RedisStorage, TierStats};
+use cacheme::storage::RedisStorage;
+use cacheme::{Cacheme, Load, LocalStorage, Miss, TierStats};
 use cacheme_tests::loader::{Acts, Numbered, Remote, Script};
 use cacheme_tests::redis::RedisServer;
+use cacheme_tests::server::Server;
 use cacheme_tests::wait::eventually;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,7 +23,7 @@ const LONGEST: Duration = Duration::from_millis(2 * 250);
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_secs(3);
 
-async fn runtime(server: &RedisServer, script: &Script) -> Cacheme {
+pub(super) async fn runtime(server: &impl Server, script: &Script) -> Cacheme {
     let redis = RedisStorage::builder(&server.url())
         .deadline(DEADLINE)
         .connect()
@@ -34,7 +36,7 @@ async fn runtime(server: &RedisServer, script: &Script) -> Cacheme {
 }
 
 /// The figures of the node's tier in Redis.
-fn far<N: Load>(runtime: &Cacheme) -> TierStats {
+pub(super) fn far<N: Load>(runtime: &Cacheme) -> TierStats {
     let stats = runtime.stats();
     let tiers = stats
         .node::<N>()
@@ -47,7 +49,7 @@ fn far<N: Load>(runtime: &Cacheme) -> TierStats {
 }
 
 /// Gets a value, and looks that it is right and in time.
-async fn get<N: Load<Value = u64>>(runtime: &Cacheme, node: fn(u64) -> N, number: u64) {
+pub(super) async fn get<N: Load<Value = u64>>(runtime: &Cacheme, node: fn(u64) -> N, number: u64) {
     let began = Instant::now();
     let value = runtime.get(node(number)).await;
     let took = began.elapsed();

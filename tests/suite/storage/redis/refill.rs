@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use cacheme::{Cacheme, LocalStorage, ManualClock, Miss, NodeStats};
 use cacheme_tests::redis::RedisServer;
+use cacheme_tests::server::Server;
 
-use super::{assert_left, storage};
+use super::{Timeless, assert_left, storage};
 
 /// Kept nearer for longer than farther away.
 #[cacheme::node(
@@ -25,7 +26,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 async fn chained(server: &RedisServer, clock: &Arc<ManualClock>) -> Cacheme {
     let builder = Cacheme::builder()
         .storage("near", LocalStorage::lru(100))
-        .storage("far", storage(server).await)
+        .storage("far", Timeless(storage(server).await))
         .clock(Arc::<ManualClock>::clone(clock));
     builder.build().await.expect("the runtime can be built")
 }

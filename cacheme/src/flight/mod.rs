@@ -1,8 +1,8 @@
 //! One load in progress per key, shared by all who wait for it.
 //!
-//! A [`Flight`] is led by a task of its own, so that no caller's cancellation ends it. Its waiters
-//! hold the receiving end of a channel: they get the outcome when it has one, and notice at once
-//! when the leading task is gone without one.
+//! The [`Work`] of a flight belongs to nobody but itself, so that no caller's cancellation ends it.
+//! Its waiters share its [outcome]: they get it when there is one, and notice at once when the flight
+//! ended without one.
 //!
 //! The [table](Flights) of a node's flights also keeps stale values out of the tiers. A flight may
 //! change a tier only while it is the one in the table and no invalidation of its node is under
@@ -11,6 +11,9 @@
 //! so the node is removed from all tiers once more.
 //!
 //! Lock order: the table, then a shard of a local cache. Nothing is awaited under either.
+
+mod outcome;
+mod work;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -21,8 +24,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::thread;
 
-use tokio::sync::watch;
+use foldhash::fast::RandomState;
 
+pub(crate) use self::outcome::Waiting;
+pub(crate) use self::work::{Led, Work};
+
+use self::outcome::Outcome;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::node::{Id, Node};
@@ -74,38 +81,35 @@ pub(crate) struct Flights<N> {
 
 #[derive(Debug)]
 pub(crate) struct Table<N> {
-    under_way: HashMap<Aim<N>, Entry>,
+    under_way: HashMap<Aim<N>, Entry, RandomState>,
     /// The invalidations under way, by node.
-    barred: HashMap<Aim<N>, usize>,
+    barred: HashMap<Aim<N>, usize, RandomState>,
     next: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
     number: u64,
-    /// A `watch::Receiver<Option<Result<V>>>`.
-    outcome: Box<dyn Any + Send>,
+    /// An `Outcome<V>`.
+    outcome: Arc<dyn Any + Send + Sync>,
+    work: Work,
 }
 
-/// The end of a flight that its leading task holds. Dropping it ends the flight; without an
-/// outcome, the waiters see that it is [lost](Waiting::outcome).
+/// The end of a flight that its work holds. Dropping it ends the flight; without an outcome, the
+/// waiters see that it is [lost](Waiting::outcome).
 #[derive(Debug)]
 pub(crate) struct Flight<N: Node, V> {
     flights: Arc<Flights<N>>,
     aim: Aim<N>,
     number: u64,
-    outcome: watch::Sender<Option<Result<V>>>,
+    outcome: Arc<Outcome<V>>,
 }
-
-/// The end of a flight that a waiter holds.
-#[derive(Debug)]
-pub(crate) struct Waiting<V>(watch::Receiver<Option<Result<V>>>);
 
 impl<N: Node> Flights<N> {
     pub(crate) fn new() -> Arc<Self> {
         let table = Table {
-            under_way: HashMap::new(),
-            barred: HashMap::new(),
+            under_way: HashMap::default(),
+            barred: HashMap::default(),
             next: 0,
         };
         Arc::new(Self {
@@ -117,37 +121,42 @@ impl<N: Node> Flights<N> {
         lock(&self.table)
     }
 
-    /// Starts a flight. One that is under way is voided: its waiters get its outcome,
-    /// but it changes no tier any more.
+    /// Starts a flight, a part of `work`. One that is under way is voided: its waiters get its
+    /// outcome, but it changes no tier any more.
     pub(crate) fn start<V: Send + Sync + 'static>(
         self: &Arc<Self>,
         table: &mut Table<N>,
         aim: &Aim<N>,
+        work: &Work,
     ) -> (Flight<N, V>, Waiting<V>) {
-        let (sender, receiver) = watch::channel(None);
+        let outcome = Arc::new(Outcome::new());
         let (aim, number) = (aim.clone(), table.next);
         table.next += 1;
         let entry = Entry {
             number,
-            outcome: Box::new(receiver.clone()),
+            outcome: Arc::<Outcome<V>>::clone(&outcome),
+            work: work.clone(),
         };
         table.under_way.insert(aim.clone(), entry);
         let flight = Flight {
             flights: Arc::clone(self),
             aim,
             number,
-            outcome: sender,
+            outcome: Arc::clone(&outcome),
         };
-        (flight, Waiting(receiver))
+        (flight, Waiting(outcome))
     }
 }
 
 impl<N: Node> Table<N> {
-    /// Joins the flight that is under way, if there is one.
-    pub(crate) fn join<V: 'static>(&self, aim: &Aim<N>) -> Option<Waiting<V>> {
+    /// Joins the flight that is under way, if there is one. Its work is to be [shared](Work::share).
+    pub(crate) fn join<V: Send + Sync + 'static>(
+        &self,
+        aim: &Aim<N>,
+    ) -> Option<(Waiting<V>, Work)> {
         let entry = self.under_way.get(aim)?;
-        let receiver = entry.outcome.downcast_ref::<watch::Receiver<_>>()?;
-        Some(Waiting(receiver.clone()))
+        let outcome = Arc::clone(&entry.outcome).downcast().ok()?;
+        Some((Waiting(outcome), entry.work.clone()))
     }
 
     /// Whether `flight` may change tiers.
@@ -168,7 +177,7 @@ impl<N: Node, V> Flight<N, V> {
 
     /// Gives the outcome to all who wait and all who join from now on.
     pub(crate) fn land(&self, outcome: Result<V>) {
-        self.outcome.send_replace(Some(outcome));
+        self.outcome.give(outcome);
     }
 
     /// Whether the flight may change tiers.
@@ -188,6 +197,8 @@ impl<N: Node, V> Drop for Flight<N, V> {
         if table.holds(self) {
             table.under_way.remove(&self.aim);
         }
+        drop(table);
+        self.outcome.end();
     }
 }
 
@@ -220,16 +231,6 @@ impl<N: Node> Drop for Bar<'_, N> {
                 table.barred.remove(self.aim);
             }
         }
-    }
-}
-
-impl<V: Clone> Waiting<V> {
-    /// Waits for the outcome; `None` if the leading task is gone without one.
-    ///
-    /// Cancel safe: nothing is lost when the future is dropped.
-    pub(crate) async fn outcome(mut self) -> Option<Result<V>> {
-        let outcome = self.0.wait_for(Option::is_some).await.ok()?;
-        outcome.clone()
     }
 }
 

@@ -6,29 +6,90 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cacheme::{Entry, Key, Storage, StorageFuture};
 use tokio::task::JoinSet;
 
+use crate::key::Key;
+use crate::storage::{Entry, Storage, StorageFuture};
+
 /// Storages are shared by tasks here, as they are in a runtime.
-pub(super) type Shared = Arc<dyn Storage>;
+type Shared = Arc<dyn Storage>;
 
-/// Lets the time to live of an entry pass, once it has looked that it would pass by itself.
-pub(super) type Pass<'a> = &'a dyn Fn(&Key, Duration);
+/// The checks that a [`Storage`] has to pass.
+///
+/// ```
+/// use std::sync::Arc;
+/// use cacheme::ManualClock;
+/// use cacheme::testing::Conformance;
+///
+/// # #[cfg(feature = "file")]
+/// # #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # use cacheme::storage::FileStorage;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("cache.redb");
+/// let clock = Arc::new(ManualClock::new());
+/// let storage = FileStorage::builder(path).clock(clock.clone()).open()?;
+/// Conformance::of(storage)
+///     .largest_value(1 << 20)
+///     .run(async |_key, ttl| clock.advance(ttl))
+///     .await;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "file"))]
+/// # fn main() {}
+/// ```
+#[derive(Debug)]
+pub struct Conformance {
+    storage: Shared,
+    largest: usize,
+}
 
-/// Runs every check. Each has keys of its own.
-pub(super) async fn conforms(storage: &Shared, pass: Pass<'_>) {
-    gives_back_what_was_put(storage).await;
-    keeps_order_and_duplicates(storage).await;
-    takes_empty_batches(storage).await;
-    overwrites(storage).await;
-    removes(storage).await;
-    keeps_any_bytes(storage).await;
-    takes_any_key(storage).await;
-    takes_large_batches(storage).await;
-    expires(storage, pass).await;
-    forgets_the_ttl_of_what_was_overwritten(storage, pass).await;
-    serves_many_at_once(storage).await;
-    survives_dropped_futures(storage).await;
+impl Conformance {
+    /// The checks of this storage, which may hold other entries.
+    pub fn of(storage: impl Storage) -> Self {
+        Self {
+            storage: Arc::new(storage),
+            largest: 16 << 20,
+        }
+    }
+
+    /// Sets the length of the largest value to be put, 16 MiB by default.
+    #[must_use]
+    pub fn largest_value(mut self, bytes: usize) -> Self {
+        self.largest = bytes;
+        self
+    }
+
+    /// Runs every check, on a tokio runtime of more than one thread. Each has keys of its own, which
+    /// it may leave behind.
+    ///
+    /// `pass` is given an entry's key and the whole time to live that it was put with. It looks that
+    /// the entry would expire by itself at the end of that, and has it expired: by moving a clock, or
+    /// by asking the server. Other entries with longer times to live have to stay.
+    ///
+    /// # Panics
+    ///
+    /// When the storage doesn't do what it has to.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the checks.
+    pub async fn run(self, pass: impl AsyncFn(&Key, Duration)) {
+        let storage = &self.storage;
+        gives_back_what_was_put(storage).await;
+        keeps_order_and_duplicates(storage).await;
+        takes_empty_batches(storage).await;
+        overwrites(storage).await;
+        removes(storage).await;
+        keeps_any_bytes(storage).await;
+        keeps_large_values(storage, self.largest).await;
+        takes_any_key(storage).await;
+        takes_large_batches(storage).await;
+        expires(storage, &pass).await;
+        forgets_the_ttl_of_what_was_overwritten(storage, &pass).await;
+        serves_many_at_once(storage).await;
+        survives_dropped_futures(storage).await;
+    }
 }
 
 fn key(text: impl AsRef<str>) -> Key {
@@ -126,8 +187,28 @@ async fn keeps_any_bytes(storage: &Shared) {
     }
 }
 
+/// Two at once, so that a batch may have to be cut, and one that differs at the very end.
+async fn keeps_large_values(storage: &Shared, largest: usize) {
+    let keys = ["large:a", "large:b", "large:small"].map(key);
+    let mut values = [vec![b'a'; largest], vec![b'b'; largest], vec![b'c'; 10]];
+    for round in 0..2 {
+        values[0][largest - 1] = round;
+        let pairs = keys.iter().cloned().zip(values.iter().cloned());
+        let entries: Vec<_> = pairs.map(|(key, value)| Entry::new(key, value)).collect();
+        put(storage, &entries).await;
+        let found = get(storage, &keys).await;
+        let mut pairs = found.iter().zip(&values);
+        assert!(
+            pairs.all(|(found, value)| found.as_deref() == Some(value)),
+            "values of {largest} bytes"
+        );
+    }
+    remove(storage, &keys).await;
+    assert_eq!(get(storage, &keys).await, [const { None }; 3]);
+}
+
 async fn takes_any_key(storage: &Shared) {
-    let long = "k".repeat(2000);
+    let (long, longer) = ("k".repeat(20_000), "k".repeat(20_001));
     let texts = [
         "key: with spaces ",
         "\"quotes\" 'and' \\slashes\\ `ticks`",
@@ -137,6 +218,7 @@ async fn takes_any_key(storage: &Shared) {
         "é",
         "e\u{301}",
         &long,
+        &longer,
         "",
     ];
     for (number, text) in texts.iter().enumerate() {
@@ -147,26 +229,39 @@ async fn takes_any_key(storage: &Shared) {
         assert_eq!(found, Some(number.to_string().into()), "{text:?}");
     }
     remove(storage, &texts.map(key)).await;
-    assert_eq!(get(storage, &texts.map(key)).await, [const { None }; 9]);
+    assert_eq!(get(storage, &texts.map(key)).await, [const { None }; 10]);
 }
 
+/// As large as `get_all` may make them; with every key twice.
 async fn takes_large_batches(storage: &Shared) {
-    let entries: Vec<_> = (0..1000)
-        .map(|n| entry(format!("batch:{n}"), n.to_string()))
+    const COUNT: u32 = 10_000;
+    let text = |n: u32| format!("batch:{}", n % COUNT);
+    let entries: Vec<_> = (0..2 * COUNT)
+        .map(|n| entry(text(n), n.to_string()))
         .collect();
     put(storage, &entries).await;
-    let keys: Vec<_> = (0..2000).map(|n| key(format!("batch:{n}"))).collect();
+    let keys: Vec<_> = (0..2 * COUNT)
+        .map(|n| {
+            key(if n % 2 == 0 {
+                text(n)
+            } else {
+                format!("batch:-{n}")
+            })
+        })
+        .collect();
     let found = get(storage, &keys).await;
-    let expected = (0..2000).map(|n: u32| (n < 1000).then(|| Bytes::from(n.to_string())));
+    let expected =
+        (0..2 * COUNT).map(|n| (n % 2 == 0).then(|| Bytes::from((n % COUNT + COUNT).to_string())));
     assert!(
         found.into_iter().eq(expected),
-        "the first thousand are there, in their order"
+        "every other one is there, the last that was put, in their order"
     );
-    remove(storage, &keys).await;
-    assert!(get(storage, &keys).await.iter().all(Option::is_none));
+    let all: Vec<_> = entries.iter().map(|entry| entry.key().clone()).collect();
+    remove(storage, &all).await;
+    assert!(get(storage, &all).await.iter().all(Option::is_none));
 }
 
-async fn expires(storage: &Shared, pass: Pass<'_>) {
+async fn expires(storage: &Shared, pass: &impl AsyncFn(&Key, Duration)) {
     let hour = Duration::from_secs(3600);
     let timed = |text, ttl| entry(text, "x").with_ttl(ttl);
     put(
@@ -181,7 +276,7 @@ async fn expires(storage: &Shared, pass: Pass<'_>) {
     let keys = ["ttl:1h", "ttl:3h", "ttl:none"].map(key);
     let x = || Some(Bytes::from("x"));
     assert_eq!(get(storage, &keys).await, [x(), x(), x()]);
-    pass(&keys[0], hour);
+    pass(&keys[0], hour).await;
     assert_eq!(get(storage, &keys).await, [None, x(), x()]);
     // What is expired can be put and removed like what never was.
     remove(storage, &keys[..1]).await;
@@ -199,7 +294,10 @@ async fn expires(storage: &Shared, pass: Pass<'_>) {
     assert_eq!(get_one(storage, &key("ttl:ages")).await, x());
 }
 
-async fn forgets_the_ttl_of_what_was_overwritten(storage: &Shared, pass: Pass<'_>) {
+async fn forgets_the_ttl_of_what_was_overwritten(
+    storage: &Shared,
+    pass: &impl AsyncFn(&Key, Duration),
+) {
     let minute = Duration::from_secs(60);
     put(
         storage,
@@ -210,7 +308,7 @@ async fn forgets_the_ttl_of_what_was_overwritten(storage: &Shared, pass: Pass<'_
     )
     .await;
     put(storage, &[entry("reset", "b")]).await;
-    pass(&key("reset:other"), minute);
+    pass(&key("reset:other"), minute).await;
     assert_eq!(get_one(storage, &key("reset:other")).await, None);
     assert_eq!(get_one(storage, &key("reset")).await, Some("b".into()));
 }

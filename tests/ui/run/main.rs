@@ -3,6 +3,6 @@
 #[test]
 fn ui() {
     let cases = trybuild::TestCases::new();
-    cases.pass("ui/pass/*.rs");
-    cases.compile_fail("ui/*.rs");
+    cases.pass("pass/*.rs");
+    cases.compile_fail("*.rs");
 }

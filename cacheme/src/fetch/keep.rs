@@ -1,0 +1,134 @@
+//! What a flight does with a value: put it into the tiers that lack it.
+
+use std::time::Duration;
+
+use super::invalidate::remove;
+use super::run::{Arrived, Run, quietly};
+use crate::chain::{Link, Remote};
+use crate::codec::Cacheable;
+use crate::error::BoxError;
+use crate::key::Key;
+use crate::node::Node;
+use crate::storage::Entry;
+
+impl<N: Node> Run<N> {
+    /// The life left to a value; `None` is for ever.
+    fn left<V>(&self, arrived: &Arrived<N, V>) -> Option<Duration> {
+        let now = self.runtime.clock().monotonic();
+        arrived.until.map(|until| until.saturating_sub(now))
+    }
+
+    /// Puts values into the local tiers that lack them.
+    pub(super) fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+        let is_local = |link: &Link| link.local().is_some();
+        for arrived in arrived {
+            if !self.chain.tiers[..arrived.lacking].iter().any(is_local) {
+                continue;
+            }
+            let aim = arrived.leg.flight.aim();
+            let table = self.flights.lock();
+            let left = self.left(arrived);
+            if !table.lets(&arrived.leg.flight) || left == Some(Duration::ZERO) {
+                continue;
+            }
+            for link in &self.chain.tiers[..arrived.lacking] {
+                if let Some(cache) = link.local() {
+                    let (node, value) = (aim.node().duplicate(), arrived.value.clone());
+                    cache.put(aim.scope, node, value, link.ttl(left));
+                    link.counters.wrote(1);
+                }
+            }
+        }
+    }
+
+    /// Writes values into the remote tiers that lack them.
+    pub(super) async fn keep_remote<V: Cacheable<N::Codec>>(
+        &self,
+        arrived: &[Arrived<N, V>],
+        down: &[usize],
+    ) {
+        for (place, link) in self.chain.tiers.iter().enumerate() {
+            let Some(remote) = link.remote() else {
+                continue;
+            };
+            let lacks = |arrived: &&Arrived<N, V>| {
+                arrived.lacking > place && arrived.leg.flight.is_current()
+            };
+            let lacking: Vec<_> = arrived.iter().filter(lacks).collect();
+            if down.contains(&place) {
+                // It has just cost its deadline, and would once more.
+                link.counters.failed(lacking.len());
+            } else {
+                self.write(link, remote, &lacking).await;
+            }
+        }
+    }
+
+    /// Writes values into one remote tier, in one round trip.
+    async fn write<V: Cacheable<N::Codec>>(
+        &self,
+        link: &Link,
+        remote: Remote<'_>,
+        lacking: &[&Arrived<N, V>],
+    ) {
+        let now = remote.now(&**self.runtime.clock());
+        let mut written = Vec::new();
+        let mut entries = Vec::new();
+        for arrived in lacking {
+            let left = self.left(arrived);
+            let Some(key) = &arrived.leg.key else {
+                continue;
+            };
+            if left == Some(Duration::ZERO) {
+                continue;
+            }
+            match self.encode(key, &arrived.value, link.ttl(left), now) {
+                Ok(entry) => {
+                    written.push((&arrived.leg.flight, &key.0));
+                    entries.push(entry);
+                }
+                Err(_) => link.counters.failed(1),
+            }
+        }
+        if entries.is_empty() {
+            return;
+        }
+        let deadline = self.runtime.storage_timeout();
+        remote.write(&entries, deadline).await;
+        written.retain(|(flight, _)| !flight.is_current());
+        if !written.is_empty() {
+            // Voided while it was written, and others may have read it since.
+            let voided = written
+                .iter()
+                .map(|(flight, key)| (flight.aim(), Some(*key)));
+            let voided: Vec<_> = voided.collect();
+            // Its bars concern everybody, so it mustn't depend on a caller.
+            self.work.share();
+            // A failure is counted there.
+            let _ = remove(&self.runtime, &self.chain, &self.flights, &voided).await;
+        }
+    }
+
+    /// Whether a remote tier lacks one of the values.
+    pub(super) fn lacks_remote<V>(&self, arrived: &[Arrived<N, V>]) -> bool {
+        let lacking = arrived.iter().map(|arrived| arrived.lacking).max();
+        let mut tiers = self.chain.tiers[..lacking.unwrap_or(0)].iter();
+        tiers.any(|link| link.remote().is_some())
+    }
+
+    fn encode<V: Cacheable<N::Codec>>(
+        &self,
+        (key, digest): &(Key, u64),
+        value: &V,
+        ttl: Option<Duration>,
+        now: Duration,
+    ) -> Result<Entry, BoxError> {
+        let encode = |out: &mut Vec<u8>| quietly(|| value.encode(out));
+        let frame = self.seal(*digest).close(now, ttl, encode)?;
+        let entry = Entry::new(key.clone(), frame);
+        Ok(match ttl {
+            Some(ttl) => entry.with_ttl(ttl),
+            None => entry,
+        })
+    }
+}

@@ -1,0 +1,233 @@
+//! What clones of a storage share: the connections, and the statements on them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Config, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::builder::PostgresStorageBuilder;
+use super::dial::Dialer;
+use super::error::{explain, unconnected};
+use super::lease::{Lease, Purpose, Rescue, Unsettled};
+use super::schema::Schema;
+use crate::error::BoxError;
+use crate::key::Key;
+use crate::storage::Entry;
+use crate::storage::driver::batch::{Limit, bounded, each_once, in_order, last_of_each, size};
+use crate::storage::driver::reach::Reach;
+use crate::storage::driver::server_clock::{ServerClock, Timed};
+use crate::storage::driver::sweep::Sweep;
+
+/// The connections and the table, as clones of a storage share them.
+pub(super) struct Core {
+    pub(super) pool: Pool,
+    pub(super) reach: Reach,
+    pub(super) schema: Schema,
+    /// Whether the table was seen to be right.
+    ready: OnceCell<()>,
+    rescue: Arc<Rescue>,
+    prepare: bool,
+    pub(super) clock: ServerClock,
+}
+
+impl Core {
+    /// The most that goes into one statement. The server would take 1 GiB.
+    const LIMIT: Limit = Limit {
+        entries: 50_000,
+        bytes: 32 << 20,
+    };
+
+    /// More connections than any server takes.
+    const MOST_CONNECTIONS: usize = 10_000;
+
+    /// No connection yet.
+    pub(super) fn new(
+        builder: PostgresStorageBuilder,
+        config: Config,
+        tls: MakeRustlsConnect,
+    ) -> Result<Self, BoxError> {
+        let reach = builder.reach;
+        let most = reach.pool.min(Self::MOST_CONNECTIONS);
+        let dialer = Dialer::new(tls.clone(), reach.connect_timeout, most);
+        let recycling = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        let manager = Manager::from_connect(config, dialer, recycling);
+        let rescue = Rescue {
+            runtime: Handle::current(),
+            tls,
+            deadline: reach.deadline,
+            unsettled: Unsettled::new(),
+        };
+        Ok(Self {
+            pool: Pool::builder(manager).max_size(most).build()?,
+            schema: Schema::new(builder.table, builder.unlogged),
+            ready: OnceCell::new(),
+            rescue: Arc::new(rescue),
+            prepare: builder.prepare,
+            clock: ServerClock::new(),
+            reach,
+        })
+    }
+
+    /// Makes sure once that the table is there and is right.
+    pub(super) async fn ready(&self) -> Result<(), BoxError> {
+        let ensure = || async {
+            let lease = self.lease(Purpose::Read).await?;
+            let ensured = self.schema.ensure(&lease).await;
+            lease.end();
+            ensured
+        };
+        self.ready.get_or_try_init(ensure).await.copied()
+    }
+
+    /// A connection of the pool.
+    pub(super) async fn lease(&self, purpose: Purpose) -> Result<Lease, BoxError> {
+        let client = self.pool.get().await.map_err(unconnected)?;
+        Ok(Lease::new(client, purpose, &self.rescue))
+    }
+
+    /// A connection for a write: the table is there, and nothing that was given up comes later.
+    pub(super) async fn lease_to_write(&self) -> Result<Lease, BoxError> {
+        self.ready().await?;
+        self.rescue.unsettled.none().await;
+        self.lease(Purpose::Write).await
+    }
+
+    /// Runs one statement.
+    async fn query(
+        &self,
+        lease: &Lease,
+        statement: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, BoxError> {
+        let rows = async {
+            if !self.prepare {
+                return lease.query_typed(statement, parameters).await;
+            }
+            let (values, types): (Vec<_>, Vec<_>) = parameters.iter().cloned().unzip();
+            let prepared = lease.prepare_typed_cached(statement, &types).await?;
+            lease.query(&prepared, &values).await
+        };
+        rows.await.map_err(|error| explain(&error))
+    }
+
+    pub(super) async fn get(
+        &self,
+        lease: &Lease,
+        keys: &[Key],
+    ) -> Result<Vec<Option<Bytes>>, BoxError> {
+        if let [key] = keys {
+            // The server is half as fast with an array of one.
+            let key = bounded(key);
+            let key = key.as_bytes();
+            let parameters = [parameter(&key, Type::BYTEA)];
+            let rows = self.query(lease, &self.schema.get, &parameters).await?;
+            let value = rows.first().map(|row| bytes(row, 0)).transpose()?;
+            return Ok(vec![value]);
+        }
+        let mut found = HashMap::with_capacity(keys.len());
+        let asked = each_once(keys);
+        for chunk in Self::LIMIT.chunks(&asked, |key| key.as_str().len()) {
+            let keys: Vec<_> = chunk.iter().map(|key| bounded(key)).collect();
+            let keys: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
+            let parameters = [parameter(&keys, Type::BYTEA_ARRAY)];
+            let rows = self.query(lease, &self.schema.get_many, &parameters);
+            for row in rows.await? {
+                found.insert(row.try_get(0)?, bytes(&row, 1)?);
+            }
+        }
+        Ok(in_order(keys, &found))
+    }
+
+    pub(super) async fn put(&self, lease: &Lease, entries: &[Entry]) -> Result<(), BoxError> {
+        let entries = last_of_each(entries);
+        let mut entries: Vec<_> = entries
+            .into_iter()
+            .map(|entry| (bounded(entry.key()), entry))
+            .collect();
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for chunk in Self::LIMIT.chunks(&entries, |(_, entry)| size(entry)) {
+            let keys: Vec<_> = chunk.iter().map(|(key, _)| key.as_bytes()).collect();
+            let values: Vec<_> = chunk.iter().map(|(_, entry)| &**entry.value()).collect();
+            let millis: Vec<_> = chunk.iter().map(|(_, entry)| millis(entry)).collect();
+            let parameters = [
+                parameter(&keys, Type::BYTEA_ARRAY),
+                parameter(&values, Type::BYTEA_ARRAY),
+                parameter(&millis, Type::INT8_ARRAY),
+            ];
+            self.query(lease, &self.schema.put, &parameters).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove(&self, lease: &Lease, keys: &[Key]) -> Result<(), BoxError> {
+        let mut keys: Vec<_> = each_once(keys).into_iter().map(bounded).collect();
+        keys.sort_unstable();
+        for chunk in Self::LIMIT.chunks(&keys, |key| key.len()) {
+            let keys: Vec<_> = chunk.iter().map(|key| key.as_bytes()).collect();
+            let parameters = [parameter(&keys, Type::BYTEA_ARRAY)];
+            self.query(lease, &self.schema.remove, &parameters).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Timed for Core {
+    fn clock(&self) -> &ServerClock {
+        &self.clock
+    }
+
+    async fn ask_time(&self) -> Result<Duration, BoxError> {
+        let operation = async {
+            let lease = self.lease(Purpose::Read).await?;
+            let time = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+            let rows = self.query(&lease, time, &[]).await;
+            lease.end();
+            let rows = rows?;
+            let micros: i64 = rows.first().ok_or("the server has no time")?.try_get(0)?;
+            Ok(Duration::from_micros(u64::try_from(micros)?))
+        };
+        self.reach.within(operation).await
+    }
+}
+
+impl Sweep for Core {
+    async fn sweep(&self) -> Result<u64, BoxError> {
+        let operation = async {
+            self.ready().await?;
+            // It touches nothing that anybody writes: it isn't waited for when it is cut off.
+            let lease = self.lease(Purpose::Read).await?;
+            let swept = lease.execute_typed(&self.schema.sweep, &[]).await;
+            lease.end();
+            swept.map_err(|error| explain(&error))
+        };
+        // Nobody waits for it, and it may be a lot of work.
+        let patience = 10 * self.reach.deadline;
+        tokio::time::timeout(patience, operation).await?
+    }
+}
+
+/// A statement's parameter.
+fn parameter<T: ToSql + Sync>(value: &T, kind: Type) -> (&(dyn ToSql + Sync), Type) {
+    (value, kind)
+}
+
+fn bytes(row: &Row, column: usize) -> Result<Bytes, BoxError> {
+    Ok(Bytes::copy_from_slice(row.try_get(column)?))
+}
+
+/// How long an entry is kept.
+fn millis(entry: &Entry) -> Option<i64> {
+    // A century: the server refuses a time that it can't count.
+    const MOST: i64 = 100 * 366 * 24 * 3600 * 1000;
+    let ttl = entry.ttl()?.as_millis();
+    Some(i64::try_from(ttl).map_or(MOST, |ttl| ttl.min(MOST)))
+}

@@ -1,0 +1,63 @@
+//! What `Signed` and `Encrypted` share: values are sealed on their way into another storage, and
+//! opened on their way out.
+//!
+//! A sealed value begins with a byte of version and the id of its key (little-endian). The key of
+//! the entry is sealed in with the value, so that no value can be moved under another key.
+
+use bytes::Bytes;
+
+use super::{Entry, Storage};
+use crate::error::BoxError;
+use crate::key::Key;
+
+/// The length of [`head`].
+pub(super) const HEAD: usize = 5;
+
+const VERSION: u8 = 1;
+
+/// How a sealed value begins.
+pub(super) fn head(id: u32) -> [u8; HEAD] {
+    let [a, b, c, d] = id.to_le_bytes();
+    [VERSION, a, b, c, d]
+}
+
+/// The id of the key that a value was sealed with; `None` where it wasn't sealed by this version.
+pub(super) fn id(sealed: &[u8]) -> Option<u32> {
+    let (&[VERSION, a, b, c, d], _) = sealed.split_first_chunk()? else {
+        return None;
+    };
+    Some(u32::from_le_bytes([a, b, c, d]))
+}
+
+/// Reads entries from a storage, and opens each.
+pub(super) async fn get(
+    storage: &impl Storage,
+    keys: &[Key],
+    open: impl Fn(&Key, Bytes) -> Option<Bytes>,
+) -> Result<Vec<Option<Bytes>>, BoxError> {
+    let found = storage.get_many(keys).await?;
+    if found.len() != keys.len() {
+        return Err("the storage gave another number of entries than it was asked for".into());
+    }
+    let entries = keys.iter().zip(found);
+    // No envelope is empty, so the runtime counts what doesn't open as corrupt, and replaces it.
+    let opened = |(key, sealed)| Some(open(key, sealed?).unwrap_or_default());
+    Ok(entries.map(opened).collect())
+}
+
+/// Seals entries, and writes them to a storage.
+pub(super) async fn put(
+    storage: &impl Storage,
+    entries: &[Entry],
+    seal: impl Fn(&Key, &[u8]) -> Result<Bytes, BoxError>,
+) -> Result<(), BoxError> {
+    let sealed = entries.iter().map(|entry| {
+        Ok(Entry {
+            key: entry.key.clone(),
+            value: seal(&entry.key, &entry.value)?,
+            ttl: entry.ttl,
+        })
+    });
+    let sealed = sealed.collect::<Result<Vec<_>, BoxError>>()?;
+    storage.put_many(&sealed).await
+}

@@ -1,0 +1,200 @@
+//! Servers of a test's own: real ones, on free ports of the loopback, to be frozen, killed and
+//! started again.
+
+use std::fmt::Debug;
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use cacheme::Key;
+
+use crate::wait::eventually_blocking;
+
+/// How long a server may take to start or to end.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server with its storage's URL. Dropping it ends the server.
+///
+/// What is here is all that the suite needs to run every test of storages against it.
+pub trait Server: Debug + Sized + Send + Sync + 'static {
+    /// The largest value that it takes, 16 MiB unless it can't.
+    const LARGEST: usize = 16 << 20;
+
+    /// Starts one, and returns when it answers.
+    ///
+    /// # Panics
+    ///
+    /// When it isn't installed, with what to do, or doesn't start.
+    fn start() -> Self;
+
+    /// The URL to register, with the user and the password in it where it wants them.
+    fn url(&self) -> String;
+
+    /// The process, unless it was killed.
+    fn process(&self) -> Option<&Process>;
+
+    /// Ends it at once by SIGKILL.
+    fn kill(&mut self);
+
+    /// Starts a killed server again on the same port.
+    fn restart(&mut self);
+
+    /// Stops it by SIGSTOP: connections stay open and nothing is answered.
+    ///
+    /// # Panics
+    ///
+    /// When it was killed.
+    fn freeze(&self) {
+        self.process().expect("the server is running").freeze();
+    }
+
+    /// Lets a frozen server go on.
+    ///
+    /// # Panics
+    ///
+    /// When it was killed.
+    fn thaw(&self) {
+        self.process().expect("the server is running").thaw();
+    }
+
+    /// Looks that the server would have the entry expire at the end of `ttl`, of which at most a
+    /// minute has passed, and has it expired now.
+    fn expire(&self, key: &Key, ttl: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// A server's process and those that it started. Dropping it kills all of them.
+#[derive(Debug)]
+pub struct Process(Child);
+
+impl Process {
+    /// Runs `command`, its output in the file `log`.
+    ///
+    /// # Panics
+    ///
+    /// When it can't be run, with `hint`, which says how to install it.
+    pub fn spawn(command: &mut Command, log: &Path, hint: &str) -> Self {
+        let out = File::create(log).expect("the log can be made");
+        let errors = out.try_clone().expect("a file can be shared");
+        let spawned = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(errors)
+            .spawn();
+        Self(spawned.unwrap_or_else(|error| {
+            let binary = Path::new(command.get_program()).display();
+            let hint = match error.kind() {
+                io::ErrorKind::NotFound => hint,
+                _ => "",
+            };
+            panic!("`{binary}` can't be run: {error}; {hint}")
+        }))
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits until `serves` says that the server answers; `false` when it ended before.
+    ///
+    /// # Panics
+    ///
+    /// When neither comes about.
+    pub fn comes_up(&mut self, mut serves: impl FnMut() -> bool) -> bool {
+        let mut ended = false;
+        eventually_blocking("the server answers or ends", PATIENCE, || {
+            let waited = self.0.try_wait();
+            ended = waited.expect("a child can be waited for").is_some();
+            ended || serves()
+        });
+        !ended
+    }
+
+    /// Stops it by SIGSTOP.
+    pub fn freeze(&self) {
+        signal("-STOP", &self.tree());
+    }
+
+    /// Lets it go on after [`freeze`](Self::freeze).
+    pub fn thaw(&self) {
+        signal("-CONT", &self.tree());
+    }
+
+    /// The process and its descendants.
+    fn tree(&self) -> Vec<u32> {
+        let mut tree = vec![self.id()];
+        let processes = parents();
+        let mut place = 0;
+        while let Some(&parent) = tree.get(place) {
+            let children = processes.iter().filter(|(_, of)| *of == parent);
+            tree.extend(children.map(|(child, _)| child));
+            place += 1;
+        }
+        tree
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Some may have ended by themselves, and then there is nothing to kill.
+        for id in self.tree().into_iter().skip(1) {
+            let _ = Command::new("kill")
+                .args(["-KILL", &id.to_string()])
+                .stderr(Stdio::null())
+                .status();
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn signal(signal: &str, processes: &[u32]) {
+    let ids = processes.iter().map(ToString::to_string);
+    let status = Command::new("kill").arg(signal).args(ids).status();
+    let status = status.expect("`kill` can be run");
+    assert!(status.success(), "kill {signal}: {status}");
+}
+
+/// All processes with their parents.
+fn parents() -> Vec<(u32, u32)> {
+    let entries = fs::read_dir("/proc").expect("there is /proc").flatten();
+    let process = |entry: fs::DirEntry| {
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        // After the name, which may contain anything: the state and the parent.
+        let (_, rest) = stat.rsplit_once(')')?;
+        Some((id, rest.split_whitespace().nth(1)?.parse().ok()?))
+    };
+    entries.filter_map(process).collect()
+}
+
+/// A port that nobody listens on.
+///
+/// Below those that the system gives to outgoing connections, so that it is still free when a
+/// killed server comes back, and no attempt to reconnect can be connected to itself.
+pub fn free_port() -> u16 {
+    loop {
+        let [low, high, ..] = RandomState::new().build_hasher().finish().to_le_bytes();
+        let port = 20_000 + u16::from_le_bytes([low, high]) % 12_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// That of `ttl` no more than a minute is gone, which is more than a test takes.
+///
+/// # Panics
+///
+/// When more is gone, or less than nothing.
+pub fn assert_left(left_millis: i64, ttl: Duration) {
+    let whole = i64::try_from(ttl.as_millis()).expect("a short ttl");
+    assert!(
+        (whole - 60_000..=whole).contains(&left_millis) && left_millis > 0,
+        "{left_millis} ms of {ttl:?}"
+    );
+}

@@ -1,0 +1,159 @@
+//! Simultaneous reads of a storage that become one.
+
+use cacheme::{Cacheme, Miss};
+use cacheme_tests::loader::{Acts, Remote, Script};
+use cacheme_tests::memory::{Call, MemoryStorage, Mode};
+use tokio::task::JoinSet;
+
+use crate::fetch::{promptly, until};
+
+/// A runtime over a storage that two reads at a time are worth it.
+async fn bench() -> (Cacheme, MemoryStorage) {
+    let far = MemoryStorage::new().with_parallel_reads(2);
+    let builder = Cacheme::builder()
+        .storage("far", far.clone())
+        .state(Script::new(Acts::Load));
+    (builder.build().await.expect("the set-up is right"), far)
+}
+
+/// Gets `numbers`, each by a task of its own that begins in this order.
+fn get_each(runtime: &Cacheme, numbers: std::ops::Range<u64>) -> JoinSet<(u64, u64)> {
+    let mut tasks = JoinSet::new();
+    for number in numbers {
+        let runtime = runtime.clone();
+        tasks.spawn(async move {
+            let value = runtime.get(Remote { number }).await;
+            (number, value.expect("found or loaded"))
+        });
+    }
+    tasks
+}
+
+/// Puts the nodes of these numbers into the storage, and forgets the calls.
+async fn fill(runtime: &Cacheme, far: &MemoryStorage, numbers: std::ops::Range<u64>) {
+    let nodes = numbers.map(|number| Remote { number });
+    runtime.get_all(nodes).await.expect("they are loaded");
+    far.take_calls();
+}
+
+#[tokio::test]
+async fn reads_beyond_those_under_way_become_one() {
+    let (runtime, far) = bench().await;
+    fill(&runtime, &far, 0..60).await;
+    far.set_mode(Mode::Waits);
+    let tasks = get_each(&runtime, 0..60);
+    // Not even for those that aren't answered.
+    until(|| far.has_begun(Call::Get(58))).await;
+    assert_eq!(
+        far.take_calls(),
+        [Call::Get(1), Call::Get(1), Call::Get(58)]
+    );
+    far.set_mode(Mode::Works);
+    for (number, value) in promptly(tasks.join_all()).await {
+        assert_eq!(value, number, "each has its own");
+    }
+    assert_eq!(far.take_calls(), [], "nothing was loaded and written");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_miss_for_who_asked_for_it() {
+    let (runtime, far) = bench().await;
+    fill(&runtime, &far, 0..20).await;
+    let tasks = get_each(&runtime, 10..40);
+    for (number, value) in promptly(tasks.join_all()).await {
+        assert_eq!(value, number);
+    }
+    let stats = runtime.stats();
+    let node = stats.node::<Remote>().expect("it was used");
+    assert_eq!(node.tiers()[0].hits(), 10);
+    assert_eq!(node.tiers()[0].missed(Miss::Absent), 20 + 20);
+}
+
+#[tokio::test]
+async fn a_failure_concerns_the_whole_batch_and_nothing_after_it() {
+    let (runtime, far) = bench().await;
+    far.set_mode(Mode::Waits);
+    let tasks = get_each(&runtime, 0..20);
+    until(|| far.has_begun(Call::Get(18))).await;
+    far.set_mode(Mode::Fails);
+    promptly(tasks.join_all()).await;
+    let unavailable = || {
+        let stats = runtime.stats();
+        stats
+            .node::<Remote>()
+            .map_or(0, |node| node.tiers()[0].missed(Miss::Unavailable))
+    };
+    assert_eq!(unavailable(), 20);
+    far.set_mode(Mode::Works);
+    promptly(get_each(&runtime, 0..20).join_all()).await;
+    assert_eq!(unavailable(), 20);
+}
+
+#[tokio::test]
+async fn one_after_the_other_and_batches_go_as_they_are() {
+    let (runtime, far) = bench().await;
+    fill(&runtime, &far, 0..20).await;
+    for number in 0..3 {
+        runtime.get(Remote { number }).await.expect("found");
+    }
+    assert_eq!(far.take_calls(), [Call::Get(1); 3]);
+    far.set_mode(Mode::Waits);
+    let tasks = get_each(&runtime, 0..4);
+    let batch = runtime.clone();
+    let batch = tokio::spawn(async move {
+        let nodes = (4..20).map(|number| Remote { number });
+        batch.get_all(nodes).await
+    });
+    until(|| far.has_begun(Call::Get(16)) && far.has_begun(Call::Get(2))).await;
+    far.set_mode(Mode::Works);
+    promptly(tasks.join_all()).await;
+    assert!(promptly(batch).await.expect("no panic").is_ok());
+}
+
+#[tokio::test]
+async fn readers_that_go_take_nothing_along() {
+    let (runtime, far) = bench().await;
+    fill(&runtime, &far, 0..10).await;
+    for _ in 0..5 {
+        far.set_mode(Mode::Waits);
+        let mut tasks = get_each(&runtime, 0..10);
+        until(|| far.has_begun(Call::Get(8))).await;
+        tasks.abort_all();
+        let again = get_each(&runtime, 5..10);
+        far.set_mode(Mode::Works);
+        for (number, value) in promptly(again.join_all()).await {
+            assert_eq!(value, number);
+        }
+        while promptly(tasks.join_next()).await.is_some() {}
+        far.take_calls();
+    }
+}
+
+#[test]
+fn readers_that_gather_outlive_the_tokio_runtime_of_the_first() {
+    let build = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime")
+    };
+    let (first, second) = (build(), build());
+    let (runtime, far) = second.block_on(bench());
+    second.block_on(fill(&runtime, &far, 0..10));
+    far.set_mode(Mode::Waits);
+    // Two read, and the third gathers; with the tokio runtime, all of them go.
+    let tasks = first.block_on(async {
+        let tasks = get_each(&runtime, 0..3);
+        until(|| far.has_begun(Call::Get(1))).await;
+        tasks
+    });
+    drop(first);
+    drop(tasks);
+    far.set_mode(Mode::Works);
+    second.block_on(async {
+        for (number, value) in promptly(get_each(&runtime, 0..10).join_all()).await {
+            assert_eq!(value, number);
+        }
+    });
+    let stats = runtime.stats();
+    let node = stats.node::<Remote>().expect("it was used");
+    assert_eq!(node.tiers()[0].hits(), 10);
+}

@@ -1,0 +1,341 @@
+//! What holds for the storage of every server: one line in [`servers!`] runs all of it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use cacheme::testing::Conformance;
+use cacheme::{Cacheme, Clock, Entry, Key, LocalStorage, ManualClock, Miss, Storage, SystemClock};
+use cacheme_tests::mongodb::MongodbServer;
+use cacheme_tests::mysql::MysqlServer;
+use cacheme_tests::postgres::PostgresServer;
+use cacheme_tests::redis::{RedisCluster, RedisSentinel, RedisServer};
+use cacheme_tests::server::Server;
+use cacheme_tests::wait::eventually;
+
+/// For what comes about by itself; never reached when all is well.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Tests of every server, in a module for each.
+macro_rules! servers {
+    ($($name:ident: $server:ident;)*) => {
+        $(mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn conforms_to_the_contract() {
+                super::conforms_to_the_contract::<super::$server>().await;
+            }
+
+            #[tokio::test]
+            async fn clients_whose_clocks_differ_agree() {
+                super::clients_whose_clocks_differ_agree::<super::$server>().await;
+            }
+
+            #[tokio::test]
+            async fn comes_back_with_a_server_that_was_killed() {
+                super::comes_back_with_a_server_that_was_killed::<super::$server>().await;
+            }
+
+            #[tokio::test]
+            async fn starts_before_its_server() {
+                super::starts_before_its_server::<super::$server>().await;
+            }
+
+            #[tokio::test]
+            async fn promise_4_a_frozen_server_costs_deadlines_and_no_memory() {
+                super::a_frozen_server_costs_deadlines_and_no_memory::<super::$server>();
+            }
+        })*
+    };
+}
+
+servers! {
+    mongodb: MongodbServer;
+    mysql: MysqlServer;
+    postgres: PostgresServer;
+    redis: RedisServer;
+    redis_cluster: RedisCluster;
+    redis_sentinel: RedisSentinel;
+}
+
+async fn open(url: &str) -> Arc<dyn Storage> {
+    cacheme::storage::open(url)
+        .await
+        .expect("the server can be reached")
+}
+
+/// The URL with one more parameter.
+fn with(url: &str, parameter: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}{parameter}")
+}
+
+async fn conforms_to_the_contract<S: Server>() {
+    let server = S::start();
+    // The largest values take a busy machine longer than a second.
+    let storage = open(&with(&server.url(), "deadline=30s")).await;
+    let conformance = Conformance::of(storage).largest_value(S::LARGEST);
+    let pass = async |key: &Key, ttl| server.expire(key, ttl).await;
+    conformance.run(pass).await;
+}
+
+/// The system's time, moved.
+#[derive(Debug)]
+struct Skewed {
+    clock: SystemClock,
+    ahead: Duration,
+    behind: Duration,
+}
+
+impl Clock for Skewed {
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn unix(&self) -> Duration {
+        (self.clock.unix() + self.ahead).saturating_sub(self.behind)
+    }
+}
+
+#[cacheme::node(storage = "far", ttl = "30m", key = "skewed:{number}")]
+struct Skew {
+    number: u64,
+}
+
+#[cacheme::node(
+    caches(cache(storage = "near"), cache(storage = "far", ttl = "30m")),
+    key = "near:{number}"
+)]
+struct SkewNear {
+    number: u64,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn runtime(url: String, clock: Arc<dyn Clock>) -> Cacheme {
+    let builder = Cacheme::builder()
+        .clock(clock)
+        .storage("near", LocalStorage::lru(10))
+        // It isn't about time: a busy machine may take more than a second.
+        .storage("far", with(&url, "deadline=30s"));
+    builder.build().await.expect("the server can be reached")
+}
+
+async fn skewed(url: String, ahead: Duration, behind: Duration) -> Cacheme {
+    let clock = SystemClock::new();
+    runtime(
+        url,
+        Arc::new(Skewed {
+            clock,
+            ahead,
+            behind,
+        }),
+    )
+    .await
+}
+
+async fn value(runtime: &Cacheme, number: u64, loaded: &'static str) -> String {
+    let value = runtime.get_with(
+        Skew { number },
+        move |_| async move { Ok(loaded.to_owned()) },
+    );
+    value.await.expect("hit or loaded")
+}
+
+/// One client is an hour ahead and one an hour behind: what one wrote the other reads for as long
+/// as it lives, and no longer.
+async fn clients_whose_clocks_differ_agree<S: Server>() {
+    let server = S::start();
+    let ahead = skewed(server.url(), HOUR, Duration::ZERO).await;
+    let behind = skewed(server.url(), Duration::ZERO, HOUR).await;
+    for (number, writer, reader) in [(1, &ahead, &behind), (2, &behind, &ahead)] {
+        assert_eq!(value(writer, number, "first").await, "first");
+        assert_eq!(
+            value(reader, number, "lost").await,
+            "first",
+            "nothing is lost"
+        );
+        let key = Key::new(format!("skewed:{number}"));
+        server.expire(&key, HOUR / 2).await;
+        assert_eq!(
+            value(reader, number, "second").await,
+            "second",
+            "it is expired"
+        );
+        assert_eq!(value(writer, number, "lost").await, "second");
+    }
+    // A refill lives as long as what it was copied from.
+    let clock = Arc::new(ManualClock::new());
+    let refilled = runtime(server.url(), Arc::<ManualClock>::clone(&clock)).await;
+    let get_from = async |runtime: &Cacheme| {
+        let node = SkewNear { number: 3 };
+        let value = runtime.get_with(node, |_| async { Ok("x".to_owned()) });
+        value.await.expect("hit or loaded")
+    };
+    get_from(&behind).await;
+    let get = async || get_from(&refilled).await;
+    get().await;
+    let missed = || {
+        let stats = refilled.stats();
+        stats
+            .node::<SkewNear>()
+            .map_or(0, |node| node.tiers()[0].missed(Miss::Expired))
+    };
+    clock.advance(28 * Duration::from_secs(60));
+    get().await;
+    assert_eq!(missed(), 0);
+    clock.advance(Duration::from_secs(120));
+    get().await;
+    assert_eq!(missed(), 1, "it lived in process no longer than its ttl");
+}
+
+async fn put_and_get(storage: &dyn Storage, key: &str) -> bool {
+    let put = storage
+        .put_many(&[Entry::new(Key::new(key), "value")])
+        .await;
+    let found = storage.get_many(&[Key::new(key)]).await;
+    put.is_ok() && found.is_ok_and(|found| found == [Some("value".into())])
+}
+
+async fn comes_back_with_a_server_that_was_killed<S: Server>() {
+    let mut server = S::start();
+    let storage = open(&server.url()).await;
+    assert!(put_and_get(&*storage, "before").await);
+    server.kill();
+    assert!(storage.get_many(&[Key::new("before")]).await.is_err());
+    server.restart();
+    eventually("the storage works again", PATIENCE, async || {
+        put_and_get(&*storage, "after").await
+    })
+    .await;
+}
+
+async fn starts_before_its_server<S: Server>() {
+    let mut server = S::start();
+    server.kill();
+    let url = server.url();
+    let opened = cacheme::storage::open(&url).await;
+    let error = opened.expect_err("nobody is there").to_string();
+    assert!(!error.is_empty());
+    let storage = open(&with(&url, "lazy=true")).await;
+    assert!(storage.get_many(&[Key::new("key")]).await.is_err());
+    server.restart();
+    eventually("the storage works", PATIENCE, async || {
+        put_and_get(&*storage, "key").await
+    })
+    .await;
+}
+
+/// A line of the program `load`.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    hits: u64,
+    longest: Duration,
+    resident: u64,
+}
+
+/// The program `load` against a URL, and its lines.
+struct Load {
+    process: Child,
+    lines: Receiver<Line>,
+}
+
+impl Load {
+    fn start(url: &str) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_load"))
+            .arg(url)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program can be run");
+        let out = BufReader::new(process.stdout.take().expect("it is piped"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                let figures = line
+                    .split(' ')
+                    .map(|figure| figure.parse().expect("a figure"));
+                let figures: Vec<u64> = figures.collect();
+                let [hits, _, longest, resident] = figures[..] else {
+                    panic!("`{line}` has four figures");
+                };
+                let longest = Duration::from_millis(longest);
+                let line = Line {
+                    hits,
+                    longest,
+                    resident,
+                };
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { process, lines }
+    }
+
+    /// The lines of the time to come.
+    fn watch(&self, time: Duration) -> Vec<Line> {
+        let until = Instant::now() + time;
+        let mut seen = Vec::new();
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            seen.extend(self.lines.recv_timeout(left).ok());
+        }
+        seen
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The median of hits per line.
+fn speed(lines: &[Line]) -> u64 {
+    let mut hits: Vec<_> = lines.iter().map(|line| line.hits).collect();
+    hits.sort_unstable();
+    hits[hits.len() / 2]
+}
+
+fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
+    /// A read of one deadline, and what a busy machine may add.
+    const LONGEST: Duration = Duration::from_millis(1000 + 1500);
+    /// In KiB, beyond what buffers and allocators take when 64 requests wait.
+    const MEMORY: u64 = 32 << 10;
+
+    let server = S::start();
+    let load = Load::start(&server.url());
+    load.watch(Duration::from_secs(2));
+    let before = load.watch(Duration::from_secs(3));
+    let (full, memory) = (
+        speed(&before),
+        before.last().map_or(0, |line| line.resident),
+    );
+    assert!(full > 0, "there are hits before: {before:?}");
+
+    server.freeze();
+    let frozen = load.watch(Duration::from_secs(30));
+    server.thaw();
+    let thawed = load.watch(Duration::from_secs(5));
+
+    for line in frozen.iter().chain(&thawed) {
+        assert!(line.longest <= LONGEST, "a request took {:?}", line.longest);
+        assert!(
+            line.resident <= memory + MEMORY,
+            "{memory} KiB before, then {line:?}"
+        );
+    }
+    assert!(
+        frozen.len() > 100,
+        "the process goes on: {} lines",
+        frozen.len()
+    );
+    // 2 s and what a busy machine may add.
+    let place = thawed.iter().position(|line| line.hits * 2 >= full);
+    assert!(
+        place.is_some_and(|place| place < 12),
+        "{full} hits a line before, after: {thawed:?}"
+    );
+}
