@@ -87,8 +87,33 @@ impl RedisCluster {
             let head = head.iter().map(|word| word.as_bytes().to_vec());
             source.command(&head.chain(keys).collect::<Vec<_>>());
         }
-        target.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
-        source.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
+        for connection in [&mut target, &mut source] {
+            connection.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]);
+        }
+        // Before the next one: a node that hears an older claim of a newer epoch gives the slot up,
+        // with its keys.
+        eventually_blocking("the masters agree whose each slot is", PATIENCE, || {
+            let views = [0, 1, 2].map(|number| self.view(number));
+            views.iter().all(|view| *view == views[0])
+        });
+    }
+
+    /// What a node says of the masters: their epochs and slots.
+    fn view(&self, number: usize) -> Vec<String> {
+        let nodes = self.nodes[number].command(&["CLUSTER", "NODES"]);
+        let nodes = nodes.bytes().expect("a text");
+        let nodes = String::from_utf8_lossy(&nodes);
+        let masters = nodes.lines().filter(|line| line.contains("master"));
+        let mut masters: Vec<_> = masters
+            .map(|line| {
+                let words: Vec<_> = line.split(' ').collect();
+                let slots = words.iter().skip(8).filter(|word| !word.starts_with('['));
+                let slots: Vec<_> = slots.copied().collect();
+                format!("{} {} {}", words[0], words[6], slots.join(" "))
+            })
+            .collect();
+        masters.sort();
+        masters
     }
 
     /// Begins to move a slot: keys that aren't at its node any longer are looked for at the other.
@@ -100,9 +125,26 @@ impl RedisCluster {
         let slot = slot.to_string();
         let [from_id, to_id] = [from, to].map(|number| self.id(number));
         let importing = ["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id];
-        self.nodes[to].command(&importing);
         let migrating = ["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id];
-        self.nodes[from].command(&migrating);
+        // What a node heard of slots before may overtake what it was told: then it is told again.
+        let owner = ["CLUSTER", "SETSLOT", &slot, "NODE", &from_id];
+        eventually_blocking("both nodes know whose the slot is", PATIENCE, || {
+            let asked = [(to, &importing), (from, &migrating)];
+            let begun = asked.map(|(number, command)| self.told(number, command));
+            if begun == [true; 2] {
+                return true;
+            }
+            for number in [from, to] {
+                self.told(number, &owner);
+            }
+            false
+        });
+    }
+
+    /// Whether a node did as it was told.
+    fn told(&self, number: usize, command: &[&str]) -> bool {
+        let reply = self.nodes[number].connection().ask(command);
+        !matches!(reply.expect("the node answers"), Reply::Error(_))
     }
 
     fn id(&self, number: usize) -> String {
