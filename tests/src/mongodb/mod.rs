@@ -28,7 +28,7 @@ const SECANTUSDB: &str = "CACHEME_TEST_SECANTUSDB";
 const INSTALLED: &str = "target/secantusdb/bin/secantusd-py";
 
 /// A server on a free port of the loopback, with a folder of its own, or a database of its own on
-/// the server that [`URL`] names. Dropping it ends the server, or drops the database.
+/// the server that `CACHEME_TEST_MONGODB_URL` names. Dropping it ends the server, or drops the database.
 #[derive(Debug)]
 pub struct MongodbServer {
     folder: TempDir,
