@@ -14,7 +14,7 @@ use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, OptsBuilder};
 use tempfile::TempDir;
 
-use crate::server::{PATIENCE, Process, Server, assert_left, free_port};
+use crate::server::{Launch, PATIENCE, Process, Server, assert_left};
 
 /// The variable that names the binary to run instead of `mariadbd`, or a folder with binaries.
 const BINARY: &str = "CACHEME_TEST_MARIADB_BIN";
@@ -48,24 +48,14 @@ impl MysqlServer {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         copy(template().path(), &folder.path().join("data"));
         let options = options.iter().map(ToString::to_string).collect();
-        let mut server = Self {
+        let server = Self {
             folder,
             port: 0,
             options,
             process: None,
         };
         fs::write(server.folder.path().join("init.sql"), initial()).expect("a file can be written");
-        // Between the look at a port and its use, somebody else may take it.
-        for _ in 0..20 {
-            server.port = free_port();
-            if server.launch() {
-                return server;
-            }
-        }
-        panic!(
-            "mariadbd doesn't start on any port; it says:\n{}",
-            server.log()
-        );
+        server.launched()
     }
 
     /// The port, which the server keeps for its life, restarts included.
@@ -78,9 +68,15 @@ impl MysqlServer {
         format!("mysql://{user}@127.0.0.1:{}/cacheme{query}", self.port)
     }
 
-    /// The URL with a query.
+    /// The URL with a query. Unless that names a deadline, it is a long one, for busy machines.
     pub fn url_with(&self, query: &str) -> String {
-        self.url_of(&format!("{USER}:{PASSWORD_IN_URL}"), query)
+        let user = format!("{USER}:{PASSWORD_IN_URL}");
+        if query.contains("deadline=") {
+            return self.url_of(&user, query);
+        }
+        let separator = if query.is_empty() { '?' } else { '&' };
+        let patience = "connect_timeout=20s&deadline=20s";
+        self.url_of(&user, &format!("{query}{separator}{patience}"))
     }
 
     /// A connection to the database as a user who may do anything, beside those of the storages.
@@ -123,7 +119,19 @@ impl MysqlServer {
         rows.first().expect("there is this figure").1
     }
 
-    /// Starts the process on the port; `false` when it ended, as when the port is taken.
+    /// In the folder, so that who answers there is this server, not another on the port.
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("socket")
+    }
+}
+
+impl Launch for MysqlServer {
+    const NAME: &'static str = "mariadbd";
+
+    fn set_port(&mut self, port: u16) {
+        self.port = port;
+    }
+
     fn launch(&mut self) -> bool {
         let folder = self.folder.path();
         let mut command = Command::new(binary("mariadbd"));
@@ -141,17 +149,12 @@ impl MysqlServer {
         up
     }
 
-    /// In the folder, so that who answers there is this server, not another on the port.
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("socket")
+    fn process_mut(&mut self) -> &mut Option<Process> {
+        &mut self.process
     }
 
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("mariadb.log")
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.log_path()).unwrap_or_else(|error| error.to_string())
     }
 }
 
@@ -161,7 +164,7 @@ impl Server for MysqlServer {
     }
 
     fn url(&self) -> String {
-        self.url_with("")
+        self.url_of(&format!("{USER}:{PASSWORD_IN_URL}"), "")
     }
 
     fn process(&self) -> Option<&Process> {
@@ -169,16 +172,11 @@ impl Server for MysqlServer {
     }
 
     fn kill(&mut self) {
-        assert!(self.process.take().is_some(), "the server is running");
+        self.end();
     }
 
     fn restart(&mut self) {
-        assert!(self.process.is_none(), "the server is running");
-        assert!(
-            self.launch(),
-            "mariadbd doesn't start again:\n{}",
-            self.log()
-        );
+        self.relaunch();
     }
 
     async fn expire(&self, key: &Key, ttl: Duration) {

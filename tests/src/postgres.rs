@@ -13,8 +13,8 @@ use cacheme::Key;
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-use crate::server::{PATIENCE, Process, Server, assert_left, free_port};
-use crate::wait::{eventually, eventually_blocking};
+use crate::server::{Launch, PATIENCE, Process, Server, assert_left};
+use crate::wait::eventually;
 
 /// The variable that names the folder of the binaries.
 const BINARIES: &str = "CACHEME_TEST_POSTGRES_BIN";
@@ -51,24 +51,14 @@ impl PostgresServer {
             .arg(template.path().join("data"))
             .arg(folder.path());
         succeed(&mut copy);
-        let mut server = Self {
+        let server = Self {
             folder,
             _template: template,
             port: 0,
             settings: settings.iter().map(ToString::to_string).collect(),
             process: None,
         };
-        // Between the look at a port and its use, somebody else may take it.
-        for _ in 0..20 {
-            server.port = free_port();
-            if server.launch() {
-                return server;
-            }
-        }
-        panic!(
-            "postgres doesn't start on any port; it says:\n{}",
-            server.log()
-        );
+        server.launched()
     }
 
     /// The server's folder, in which files may be put for it. Its Unix socket is here.
@@ -151,6 +141,14 @@ impl PostgresServer {
         eventually("the server offers TLS", PATIENCE, offered).await;
         certificate
     }
+}
+
+impl Launch for PostgresServer {
+    const NAME: &'static str = "postgres";
+
+    fn set_port(&mut self, port: u16) {
+        self.port = port;
+    }
 
     fn launch(&mut self) -> bool {
         let mut command = as_user(&binary("postgres"));
@@ -177,6 +175,10 @@ impl PostgresServer {
         up
     }
 
+    fn process_mut(&mut self) -> &mut Option<Process> {
+        &mut self.process
+    }
+
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("postgres.log")
     }
@@ -197,13 +199,11 @@ impl Server for PostgresServer {
     }
 
     fn kill(&mut self) {
-        assert!(self.process.take().is_some(), "the server is running");
+        self.end();
     }
 
     fn restart(&mut self) {
-        assert!(self.process.is_none(), "the server is running");
-        // What is left of the one that was killed may take a moment to be gone.
-        eventually_blocking("postgres starts again", PATIENCE, || self.launch());
+        self.relaunch();
     }
 
     async fn expire(&self, key: &Key, ttl: Duration) {

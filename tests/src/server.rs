@@ -6,8 +6,9 @@ use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use cacheme::Key;
@@ -64,6 +65,62 @@ pub trait Server: Debug + Sized + Send + Sync + 'static {
     /// Looks that the server would have the entry expire at the end of `ttl`, of which at most a
     /// minute has passed, and has it expired now.
     fn expire(&self, key: &Key, ttl: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// A server that is one process on one port.
+pub(crate) trait Launch: Sized {
+    /// What it is called in a failure.
+    const NAME: &'static str;
+
+    fn set_port(&mut self, port: u16);
+
+    /// Starts the process on the port; `false` when it ended, as when the port is taken.
+    fn launch(&mut self) -> bool;
+
+    fn process_mut(&mut self) -> &mut Option<Process>;
+
+    fn log_path(&self) -> PathBuf;
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_else(|error| error.to_string())
+    }
+
+    /// Starts it for the first time, on a port that nobody has.
+    fn launched(self) -> Self {
+        self.launched_with(|_| {})
+    }
+
+    /// As [`launched`](Self::launched), prepared anew for each port that is tried.
+    fn launched_with(mut self, prepare: impl Fn(&mut Self)) -> Self {
+        // Between the look at a port and its use, somebody else may take it.
+        for _ in 0..20 {
+            self.set_port(free_port());
+            prepare(&mut self);
+            if self.launch() {
+                return self;
+            }
+        }
+        let (name, log) = (Self::NAME, self.log());
+        panic!("{name} doesn't start on any port; it says:\n{log}");
+    }
+
+    fn end(&mut self) {
+        let running = self.process_mut().take();
+        assert!(running.is_some(), "the server is running");
+    }
+
+    fn relaunch(&mut self) {
+        assert!(self.process_mut().is_none(), "the server is running");
+        // What is left of the one that was killed may take a moment to be gone.
+        for _ in 0..20 {
+            if self.launch() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        let (name, log) = (Self::NAME, self.log());
+        panic!("{name} doesn't start again; it says:\n{log}");
+    }
 }
 
 /// A server's process and those that it started. Dropping it kills all of them.

@@ -1,7 +1,8 @@
 //! Gets nodes from the storage of a URL until its standard input ends, and says how it goes.
 //!
-//! 64 tasks share 512 nodes of 1 KiB. Every 250 ms there is a line: hits of the storage, loads, the
-//! longest request in ms, and this process's resident memory in KiB.
+//! 64 tasks share 512 nodes of 1 KiB, and refresh one now and then. Every 250 ms there is a line: hits
+//! of the storage, loads, the longest request in ms, by how many ms the line is late, and this
+//! process's resident memory in KiB.
 
 use std::env;
 use std::fs;
@@ -11,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cacheme::{BoxError, Cacheme, Load, LoadContext, LoadResult};
+
+/// How often there is a line.
+const PERIOD: Duration = Duration::from_millis(250);
 
 #[cacheme::node(storage = "far", ttl = "1h")]
 struct Page {
@@ -45,7 +49,12 @@ async fn main() -> Result<(), BoxError> {
             for round in 0_u64.. {
                 let number = (task * 8 + round) % 512;
                 let started = Instant::now();
-                let page = runtime.get(Page { number }).await.expect("hit or loaded");
+                let node = Page { number };
+                let page = if round % 64 == task {
+                    runtime.refresh(node).await.expect("loaded")
+                } else {
+                    runtime.get(node).await.expect("hit or loaded")
+                };
                 assert!(page.len() == 1024 && page[0] == number.to_le_bytes()[0]);
                 let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
                 longest.fetch_max(millis, Ordering::Relaxed);
@@ -59,7 +68,9 @@ async fn main() -> Result<(), BoxError> {
     });
     let mut before = (0, 0);
     loop {
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        let slept = Instant::now();
+        tokio::time::sleep(PERIOD).await;
+        let lag = slept.elapsed().saturating_sub(PERIOD).as_millis();
         let stats = runtime.stats();
         let hits = stats
             .node::<Page>()
@@ -67,7 +78,7 @@ async fn main() -> Result<(), BoxError> {
         let loaded = loads.0.load(Ordering::Relaxed);
         let longest = longest.swap(0, Ordering::Relaxed);
         let (hit, miss) = (hits - before.0, loaded - before.1);
-        writeln!(io::stdout(), "{hit} {miss} {longest} {}", resident()?)?;
+        writeln!(io::stdout(), "{hit} {miss} {longest} {lag} {}", resident()?)?;
         before = (hits, loaded);
     }
 }

@@ -16,7 +16,7 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use tempfile::TempDir;
 
-use crate::server::{Process, Server, assert_left, free_port};
+use crate::server::{Launch, Process, Server, assert_left};
 
 /// The variable that names a server that is running, for tests that only need some server.
 const URL: &str = "CACHEME_TEST_MONGODB_URL";
@@ -71,24 +71,14 @@ impl MongodbServer {
     }
 
     fn start_with(flags: &'static [&'static str]) -> Self {
-        let mut server = Self {
+        let server = Self {
             folder: tempfile::tempdir().expect("a temporary folder can be made"),
             address: String::new(),
             database: "mydb".to_owned(),
             flags,
             process: None,
         };
-        // Between the look at a port and its use, somebody else may take it.
-        for _ in 0..20 {
-            server.address = format!("127.0.0.1:{}", free_port());
-            if server.launch() {
-                return server;
-            }
-        }
-        panic!(
-            "MongoDB doesn't start on any port; it says:\n{}",
-            server.log()
-        );
+        server.launched()
     }
 
     /// A database of one's own on a server that is running.
@@ -171,7 +161,29 @@ impl MongodbServer {
             .collect()
     }
 
-    /// Starts the process on the port; `false` when it ended, as when the port is taken.
+    fn own(&self) -> &Process {
+        let own = self.process.as_ref();
+        own.expect("this test freezes or kills its server, so it needs one of its own: unset CACHEME_TEST_MONGODB_URL")
+    }
+}
+
+impl Drop for MongodbServer {
+    fn drop(&mut self) {
+        if env::var_os(URL).is_some()
+            && let Ok(mut connection) = Connection::open(&self.address)
+        {
+            let _ = connection.ask(&self.database, doc! { "dropDatabase": 1 });
+        }
+    }
+}
+
+impl Launch for MongodbServer {
+    const NAME: &'static str = "MongoDB";
+
+    fn set_port(&mut self, port: u16) {
+        self.address = format!("127.0.0.1:{port}");
+    }
+
     fn launch(&mut self) -> bool {
         let (_, port) = self
             .address
@@ -212,27 +224,12 @@ impl MongodbServer {
         up
     }
 
+    fn process_mut(&mut self) -> &mut Option<Process> {
+        &mut self.process
+    }
+
     fn log_path(&self) -> PathBuf {
         self.folder.path().join("mongodb.log")
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.log_path()).unwrap_or_else(|error| error.to_string())
-    }
-
-    fn own(&self) -> &Process {
-        let own = self.process.as_ref();
-        own.expect("this test freezes or kills its server, so it needs one of its own: unset CACHEME_TEST_MONGODB_URL")
-    }
-}
-
-impl Drop for MongodbServer {
-    fn drop(&mut self) {
-        if env::var_os(URL).is_some()
-            && let Ok(mut connection) = Connection::open(&self.address)
-        {
-            let _ = connection.ask(&self.database, doc! { "dropDatabase": 1 });
-        }
     }
 }
 
@@ -257,17 +254,11 @@ impl Server for MongodbServer {
 
     /// It keeps what was written.
     fn kill(&mut self) {
-        self.own();
-        self.process = None;
+        self.end();
     }
 
     fn restart(&mut self) {
-        assert!(self.process.is_none(), "the server is running");
-        assert!(
-            self.launch(),
-            "MongoDB doesn't start again:\n{}",
-            self.log()
-        );
+        self.relaunch();
     }
 
     async fn expire(&self, key: &Key, ttl: Duration) {

@@ -11,7 +11,6 @@ pub use self::sentinel::RedisSentinel;
 pub use self::socket::{Socket, sockets};
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use std::time::Duration;
 use cacheme::Key;
 use tempfile::TempDir;
 
-use crate::server::{PATIENCE, Process, Server, assert_left, free_port};
+use crate::server::{Launch, PATIENCE, Process, Server, assert_left};
 use crate::wait::eventually_blocking;
 
 /// The variable that names the binary to run instead of `redis-server`.
@@ -53,24 +52,13 @@ impl RedisServer {
     /// When it isn't installed, with what to do, or doesn't start.
     pub fn start_with(arguments: impl Fn(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let mut server = Self {
+        let server = Self {
             folder,
             port: 0,
             arguments: Vec::new(),
             process: None,
         };
-        // Between the look at a port and its use, somebody else may take it.
-        for _ in 0..20 {
-            server.port = free_port();
-            server.arguments = arguments(server.folder.path());
-            if server.launch() {
-                return server;
-            }
-        }
-        panic!(
-            "redis-server doesn't start on any port; it says:\n{}",
-            server.log()
-        );
+        server.launched_with(|server| server.arguments = arguments(server.folder.path()))
     }
 
     /// Its folder, which is removed with it.
@@ -105,8 +93,15 @@ impl RedisServer {
     pub fn command<A: AsRef<[u8]>>(&self, arguments: &[A]) -> Reply {
         self.connection().command(arguments)
     }
+}
 
-    /// Starts the process on the port; `false` when it ended, as when the port is taken.
+impl Launch for RedisServer {
+    const NAME: &'static str = "redis-server";
+
+    fn set_port(&mut self, port: u16) {
+        self.port = port;
+    }
+
     fn launch(&mut self) -> bool {
         let mut command = Command::new(binary());
         command
@@ -122,12 +117,12 @@ impl RedisServer {
         up
     }
 
-    fn log_path(&self) -> PathBuf {
-        self.folder.path().join("redis.log")
+    fn process_mut(&mut self) -> &mut Option<Process> {
+        &mut self.process
     }
 
-    fn log(&self) -> String {
-        fs::read_to_string(self.log_path()).unwrap_or_else(|error| error.to_string())
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("redis.log")
     }
 }
 
@@ -146,16 +141,11 @@ impl Server for RedisServer {
 
     /// It forgets everything.
     fn kill(&mut self) {
-        assert!(self.process.take().is_some(), "the server is running");
+        self.end();
     }
 
     fn restart(&mut self) {
-        assert!(self.process.is_none(), "the server is running");
-        assert!(
-            self.launch(),
-            "redis-server doesn't start again:\n{}",
-            self.log()
-        );
+        self.relaunch();
     }
 
     async fn expire(&self, key: &Key, ttl: Duration) {

@@ -185,7 +185,8 @@ async fn clients_whose_clocks_differ_agree<S: Server>() {
     clock.advance(28 * Duration::from_secs(60));
     get().await;
     assert_eq!(missed(), 0);
-    clock.advance(Duration::from_secs(120));
+    // Half an hour, and by how much the clients' notions of the server's time may differ.
+    clock.advance(Duration::from_secs(130));
     get().await;
     assert_eq!(missed(), 1, "it lived in process no longer than its ttl");
 }
@@ -231,7 +232,11 @@ async fn starts_before_its_server<S: Server>() {
 #[derive(Clone, Copy, Debug)]
 struct Line {
     hits: u64,
+    loads: u64,
     longest: Duration,
+    /// How late the line came, as the machine has others to serve.
+    lag: Duration,
+    /// In KiB.
     resident: u64,
 }
 
@@ -257,13 +262,15 @@ impl Load {
                     .split(' ')
                     .map(|figure| figure.parse().expect("a figure"));
                 let figures: Vec<u64> = figures.collect();
-                let [hits, _, longest, resident] = figures[..] else {
-                    panic!("`{line}` has four figures");
+                let [hits, loads, longest, lag, resident] = figures[..] else {
+                    panic!("`{line}` has five figures");
                 };
-                let longest = Duration::from_millis(longest);
+                let [longest, lag] = [longest, lag].map(Duration::from_millis);
                 let line = Line {
                     hits,
+                    loads,
                     longest,
+                    lag,
                     resident,
                 };
                 if sender.send(line).is_err() {
@@ -299,11 +306,15 @@ fn speed(lines: &[Line]) -> u64 {
     hits[hits.len() / 2]
 }
 
+/// Requests of a server that answers none take their deadline, not more; memory is flat; and the
+/// storage is as fast as before two seconds after the server goes on. A busy machine may add how late
+/// it is with other things.
 fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
-    /// A read of one deadline, and what a busy machine may add.
-    const LONGEST: Duration = Duration::from_millis(1000 + 1500);
+    /// Of a read, or of the write of a refresh.
+    const DEADLINE: Duration = Duration::from_secs(1);
+    const GRACE: Duration = Duration::from_millis(250);
     /// In KiB, beyond what buffers and allocators take when 64 requests wait.
-    const MEMORY: u64 = 32 << 10;
+    const MEMORY: u64 = 8 << 10;
 
     let server = S::start();
     let load = Load::start(&server.url());
@@ -318,24 +329,33 @@ fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
     server.freeze();
     let frozen = load.watch(Duration::from_secs(30));
     server.thaw();
-    let thawed = load.watch(Duration::from_secs(5));
+    let thawed = load.watch(Duration::from_secs(6));
 
-    for line in frozen.iter().chain(&thawed) {
-        assert!(line.longest <= LONGEST, "a request took {:?}", line.longest);
-        assert!(
-            line.resident <= memory + MEMORY,
-            "{memory} KiB before, then {line:?}"
-        );
-    }
-    assert!(
-        frozen.len() > 100,
-        "the process goes on: {} lines",
-        frozen.len()
+    let lines: Vec<_> = frozen.iter().chain(&thawed).collect();
+    let lag: Duration = lines.iter().map(|line| line.lag).max().unwrap_or_default();
+    let longest = lines.iter().map(|line| line.longest).max();
+    let resident = lines.iter().map(|line| line.resident).max();
+    let back = thawed.iter().position(|line| line.hits * 2 >= full);
+    eprintln!(
+        "{full} hits a line; frozen: {longest:?} the longest request, {memory} to {resident:?} KiB, \
+         {lag:?} late at most; back after {back:?} lines of 250 ms: {thawed:?}"
     );
-    // 2 s and what a busy machine may add.
-    let place = thawed.iter().position(|line| line.hits * 2 >= full);
     assert!(
-        place.is_some_and(|place| place < 12),
+        longest.is_some_and(|longest| longest <= DEADLINE + GRACE + 2 * lag),
+        "a request took {longest:?}, where the machine was {lag:?} late"
+    );
+    assert!(
+        resident.is_some_and(|resident| resident <= memory + MEMORY),
+        "{memory} KiB before, then {resident:?}"
+    );
+    let loads: u64 = frozen.iter().map(|line| line.loads).sum();
+    assert!(loads >= 64 * 10, "the loader answers: {loads} loads");
+    let late: Duration = thawed.iter().map(|line| line.lag).sum();
+    let within = Duration::from_secs(2) + GRACE + late;
+    let back =
+        back.and_then(|lines| Duration::from_millis(250).checked_mul(u32::try_from(lines).ok()?));
+    assert!(
+        back.is_some_and(|back| back <= within),
         "{full} hits a line before, after: {thawed:?}"
     );
 }

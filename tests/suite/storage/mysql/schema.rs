@@ -118,7 +118,7 @@ async fn eight_that_start_at_once_all_succeed() {
     let server = MysqlServer::start();
     let mut starts = JoinSet::new();
     for number in 0..8 {
-        let url = server.url();
+        let url = server.url_with("");
         starts.spawn(async move {
             let storage = MysqlStorage::connect(&url).await.expect("it starts");
             put(&storage, &[entry(format!("{number}"), "x")]).await;
@@ -132,7 +132,7 @@ async fn eight_that_start_at_once_all_succeed() {
 #[tokio::test]
 async fn a_user_needs_no_more_rights_than_are_used() {
     let server = MysqlServer::start();
-    let url = server.url_of("reader:x", "?sweep=10ms");
+    let url = server.url_of("reader:x", "?sweep=10ms&deadline=20s");
     for sql in [
         "CREATE USER reader@127.0.0.1 IDENTIFIED BY 'x'",
         "GRANT SELECT ON cacheme.* TO reader@127.0.0.1",
