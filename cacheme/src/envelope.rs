@@ -22,7 +22,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 
 use crate::clock::{NEVER, millis};
 use crate::error::BoxError;
@@ -43,16 +43,20 @@ pub(crate) struct Seal {
 }
 
 impl Seal {
-    /// The digest of a key of the node type that `meta` describes, and of the kinds of things that
-    /// its fields are made of.
-    pub(crate) fn digest(meta: &Meta, key: &str, kinds: &str) -> u64 {
+    /// What the digests of a node type's keys begin with.
+    pub(crate) fn seed(meta: &Meta) -> u64 {
         let mut hash = Xxh3::new();
-        for part in [meta.path(), meta.version(), key, kinds] {
+        for part in [meta.path(), meta.version()] {
             hash.update(part.as_bytes());
             // A byte that isn't in UTF-8, so that no two lists of parts are alike.
             hash.update(&[0xff]);
         }
         hash.digest()
+    }
+
+    /// The digest of a key, with the kinds of things that its fields are made of behind it.
+    pub(crate) fn digest(seed: u64, key_and_kinds: &str) -> u64 {
+        xxh3_64_with_seed(key_and_kinds.as_bytes(), seed)
     }
 
     /// Frames what `encode` writes, to expire `ttl` after `now`.

@@ -13,7 +13,7 @@ use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::fetch::Fetch;
-use crate::key::Key;
+use crate::key::{Key, Keys};
 use crate::lock::{lock, read, write};
 use crate::meta::Meta;
 use crate::node::Node;
@@ -162,7 +162,7 @@ impl Cacheme {
     ///
     /// When a field's `Serialize` fails.
     pub fn key<N: Node>(&self, node: &N) -> Result<Key> {
-        let (key, _digest) = Key::of(node, &N::meta(), &self.prefix().text)?;
+        let (key, _digest) = Keys::new(&N::meta(), &self.prefix().text).of(node)?;
         Ok(key)
     }
 

@@ -2,12 +2,13 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use super::{Boarding, Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Work};
+use crate::flight::{Aim, Led, Outcomes, Work};
 use crate::load::{Load, LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::Cacheme;
@@ -136,15 +137,17 @@ impl<N: Node> Fetch<N> {
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Passed, 1);
         let prefix = runtime.prefix();
-        let aim = Aim::new(prefix.scope, node);
+        let mut aim = Aim::new(prefix.scope, node);
         loop {
-            let work = Work::new();
-            match self.board(&aim, &work) {
+            let (work, outcomes) = (Work::new(), Outcomes::new(1));
+            let boarding = self.board(&mut self.flights.lock(), aim, &work, &outcomes, 0);
+            match boarding {
                 Boarding::There(value) => {
                     counters.add(NodeEvent::Joined, 1);
                     return Ok(value);
                 }
-                Boarding::Joined(waiting) => {
+                Boarding::Joins(joined, waiting, work) => {
+                    work.share();
                     // Before the wait, which may be cancelled.
                     counters.add(NodeEvent::Joined, 1);
                     if let Some(outcome) = waiting.outcome().await {
@@ -152,14 +155,26 @@ impl<N: Node> Fetch<N> {
                     }
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     counters.add(NodeEvent::Passed, 1);
+                    aim = joined;
                 }
-                Boarding::Leads(flight, waiting) => {
+                Boarding::Leads(flight) => {
                     let (flights, reads) = (vec![flight], Reads::Tiers);
                     let led = self.depart(runtime, &prefix, work, flights, source(), reads)?;
-                    let outcome = led.until(waiting.outcome()).await;
-                    return outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())));
+                    return self.outcome(&led, outcomes).await;
                 }
             }
         }
+    }
+
+    /// Does the work of one flight, and has its outcome.
+    pub(super) async fn outcome<V: Clone>(
+        &self,
+        led: &Led,
+        outcomes: Arc<Outcomes<V>>,
+    ) -> Result<V> {
+        led.until(outcomes.over(0..1)).await;
+        let mut outcome = outcomes.take(1);
+        let outcome = outcome.pop().flatten();
+        outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())))
     }
 }

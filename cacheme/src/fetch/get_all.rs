@@ -1,14 +1,12 @@
 //! Many values at once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-
-use foldhash::fast::RandomState;
 
 use super::{Boarding, Fetch, Reads, Source};
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Led, Waiting, Work};
+use crate::flight::{Aim, Flight, Outcomes, Waiting, Work};
 use crate::load::Load;
+use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::NodeEvent;
 
@@ -41,53 +39,42 @@ impl Cacheme {
             if !missing.is_empty() {
                 fetch.miss_all(self, &prefix, &mut values, missing).await?;
             }
-            Ok(values.0.into_iter().flatten().collect())
+            Ok(values.into_iter().flatten().collect())
         }
     }
 }
-
-/// A node and the places in the result that its value goes to.
-type Wanted<N> = (Aim<N>, Vec<usize>);
-
-/// A wanted node and its flight, which this batch leads or not.
-struct Awaited<N, V> {
-    wanted: Wanted<N>,
-    waiting: Waiting<V>,
-    leads: bool,
-}
-
-/// Flights to wait for, and the work of those that this batch leads.
-type Boarded<N, V> = (Vec<Awaited<N, V>>, Option<Led>);
 
 /// The result of a batch, growing.
-struct Values<V>(Vec<Option<V>>);
+type Values<V> = Vec<Option<V>>;
 
-impl<V: Clone> Values<V> {
-    fn put(&mut self, places: &[usize], value: &V) {
-        for &place in places {
-            self.0[place] = Some(value.clone());
-        }
-    }
+/// A node and the place in the result that its value goes to.
+type Wanted<N> = (usize, Aim<N>);
+
+/// What became of the nodes of a batch that the leading local tiers didn't have.
+struct Boarded<N: Node, V> {
+    /// The flights that this batch leads.
+    flights: Vec<Flight<N, V>>,
+    /// The place in the result of each.
+    places: Vec<usize>,
+    /// Nodes that are there once more: the place in the result, and that in `flights`.
+    twins: Vec<(usize, usize)>,
+    /// Nodes that others' flights are under way for.
+    joined: Vec<(Wanted<N>, Waiting<V>)>,
 }
 
 impl<N: Load> Fetch<N> {
-    /// Takes what the leading local tiers have; the rest comes back in the order of first sight.
+    /// Takes what the leading local tiers have.
     fn split(&self, scope: u64, nodes: Vec<N>) -> (Values<N::Value>, Vec<Wanted<N>>) {
         let mut values = Vec::with_capacity(nodes.len());
-        let mut missing: HashMap<Aim<N>, Vec<usize>, RandomState> = HashMap::default();
+        let mut missing = Vec::new();
         for (place, node) in nodes.into_iter().enumerate() {
             let value = self.hit(scope, &node);
             if value.is_none() {
-                missing
-                    .entry(Aim::new(scope, node))
-                    .or_default()
-                    .push(place);
+                missing.push((place, Aim::new(scope, node)));
             }
             values.push(value);
         }
-        let mut missing: Vec<_> = missing.into_iter().collect();
-        missing.sort_by_key(|(_, places)| places.first().copied());
-        (Values(values), missing)
+        (values, missing)
     }
 
     /// Gets the missing values from flights.
@@ -100,77 +87,96 @@ impl<N: Load> Fetch<N> {
     ) -> Result<()> {
         self.value_type::<N::Value>()?;
         let counters = &self.chain().counters;
-        let requests = missing.iter().map(|(_, places)| places.len()).sum();
-        counters.add(NodeEvent::Passed, requests);
+        let mut failed: Option<(usize, Error)> = None;
+        let mut fail = |place, error| {
+            if failed.as_ref().is_none_or(|(first, _)| place < *first) {
+                failed = Some((place, error));
+            }
+        };
         while !missing.is_empty() {
-            let (awaited, led) =
-                self.board_all(runtime, prefix, values, std::mem::take(&mut missing))?;
-            for Awaited {
-                wanted: (aim, places),
-                waiting,
-                leads,
-            } in awaited
-            {
-                let outcome = match &led {
-                    Some(led) => led.until(waiting.outcome()).await,
-                    None => waiting.outcome().await,
-                };
-                match outcome {
-                    Some(outcome) => values.put(&places, &outcome?),
-                    None if leads => return Err(Error::lost(self.chain().meta.name())),
-                    // Its tokio runtime is gone: a request anew, and somebody has to lead.
-                    None => {
-                        counters.add(NodeEvent::Passed, places.len());
-                        missing.push((aim, places));
+            counters.add(NodeEvent::Passed, missing.len());
+            let (work, outcomes) = (Work::new(), Outcomes::new(missing.len()));
+            let boarded = self.board_all(&work, &outcomes, values, std::mem::take(&mut missing));
+            let Boarded {
+                flights,
+                places,
+                twins,
+                joined,
+            } = boarded;
+            if !flights.is_empty() {
+                let (source, reads) = (load_all::<N>(), Reads::Tiers);
+                let led = self.depart(runtime, prefix, work, flights, source, reads)?;
+                led.until(outcomes.over(0..places.len())).await;
+                let outcomes = outcomes.take(places.len());
+                for (&place, outcome) in places.iter().zip(outcomes) {
+                    match outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name()))) {
+                        Ok(value) => values[place] = Some(value),
+                        Err(error) => fail(place, error),
                     }
+                }
+                for (place, flight) in twins {
+                    let value = values[places[flight]].clone();
+                    values[place] = value;
+                }
+            }
+            for (wanted, waiting) in joined {
+                match waiting.outcome().await {
+                    Some(Ok(value)) => values[wanted.0] = Some(value),
+                    Some(Err(error)) => fail(wanted.0, error),
+                    // Its tokio runtime is gone: a request anew, and somebody has to lead.
+                    None => missing.push(wanted),
                 }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), |(_, error)| Err(error))
     }
 
-    /// Joins the flights that are under way, and starts one batch for the rest.
+    /// Joins the flights that are under way, and starts one for each of the other nodes.
     fn board_all(
         &self,
-        runtime: &Cacheme,
-        prefix: &Arc<Prefix>,
+        work: &Work,
+        outcomes: &Arc<Outcomes<N::Value>>,
         values: &mut Values<N::Value>,
         missing: Vec<Wanted<N>>,
-    ) -> Result<Boarded<N, N::Value>> {
-        let work = Work::new();
-        let mut awaited = Vec::with_capacity(missing.len());
-        let mut flights = Vec::new();
-        for wanted in missing {
-            // Counted before the wait, which may be cancelled or end with another node's error.
-            let joined = |requests| self.chain().counters.add(NodeEvent::Joined, requests);
-            let (waiting, leads) = match self.board(&wanted.0, &work) {
-                Boarding::There(value) => {
-                    joined(wanted.1.len());
-                    values.put(&wanted.1, &value);
-                    continue;
+    ) -> Boarded<N, N::Value> {
+        /// How many nodes others wait for the table's lock for.
+        const AT_ONCE: usize = 128;
+
+        let asked = missing.len();
+        let mut boarded = Boarded {
+            flights: Vec::with_capacity(asked),
+            places: Vec::with_capacity(asked),
+            twins: Vec::new(),
+            joined: Vec::new(),
+        };
+        let mut missing = missing.into_iter();
+        while missing.len() > 0 {
+            let mut shared = Vec::new();
+            let mut table = self.flights.lock();
+            for (place, aim) in missing.by_ref().take(AT_ONCE) {
+                let flight = boarded.flights.len();
+                match self.board(&mut table, aim, work, outcomes, flight) {
+                    Boarding::There(value) => values[place] = Some(value),
+                    Boarding::Joins(_, waiting, _) if waiting.is_of(outcomes) => {
+                        boarded.twins.push((place, waiting.place()));
+                    }
+                    Boarding::Joins(aim, waiting, work) => {
+                        boarded.joined.push(((place, aim), waiting));
+                        shared.push(work);
+                    }
+                    Boarding::Leads(flight) => {
+                        boarded.flights.push(flight);
+                        boarded.places.push(place);
+                    }
                 }
-                Boarding::Joined(waiting) => {
-                    joined(wanted.1.len());
-                    (waiting, false)
-                }
-                Boarding::Leads(flight, waiting) => {
-                    joined(wanted.1.len() - 1);
-                    flights.push(flight);
-                    (waiting, true)
-                }
-            };
-            awaited.push(Awaited {
-                wanted,
-                waiting,
-                leads,
-            });
+            }
+            drop(table);
+            shared.iter().for_each(Work::share);
         }
-        if flights.is_empty() {
-            return Ok((awaited, None));
-        }
-        let (source, reads) = (load_all::<N>(), Reads::Tiers);
-        let led = self.depart(runtime, prefix, work, flights, source, reads)?;
-        Ok((awaited, Some(led)))
+        // Counted before the wait, which may be cancelled.
+        let joined = asked - boarded.flights.len();
+        self.chain().counters.add(NodeEvent::Joined, joined);
+        boarded
     }
 }
 

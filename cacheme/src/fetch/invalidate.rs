@@ -3,7 +3,7 @@
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::flight::{Aim, Flights};
-use crate::key::Key;
+use crate::key::{Key, Keys};
 use crate::node::Node;
 use crate::runtime::Cacheme;
 
@@ -28,7 +28,7 @@ impl Cacheme {
         let prefix = self.prefix();
         let key = if fetch.chain.has_remote() {
             fetch.tokio()?;
-            Some(Key::of(&node, &fetch.chain.meta, &prefix.text)?.0)
+            Some(Keys::new(&fetch.chain.meta, &prefix.text).of(&node)?.0)
         } else {
             None
         };

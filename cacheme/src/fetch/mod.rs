@@ -20,7 +20,7 @@ use self::run::Run;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Flights, Led, Waiting, Work, catch_panic};
+use crate::flight::{Aim, Flight, Flights, Led, Outcomes, Table, Waiting, Work, catch_panic};
 use crate::load::{LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -60,10 +60,10 @@ type SourceFuture<N, V> = Pin<Box<dyn Future<Output = LoadResult<Loaded<N, V>>> 
 enum Boarding<N: Node, V> {
     /// The value came into a local tier meanwhile.
     There(V),
-    /// Somebody else's flight is under way.
-    Joined(Waiting<V>),
+    /// A flight is under way, as a part of this work.
+    Joins(Aim<N>, Waiting<V>, Work),
     /// This request starts the flight.
-    Leads(Flight<N, V>, Waiting<V>),
+    Leads(Flight<N, V>),
 }
 
 impl<N: Node> Fetch<N> {
@@ -167,22 +167,25 @@ impl<N: Node> Fetch<N> {
         }
     }
 
-    /// Finds a place for a request that the leading local tiers couldn't answer.
-    /// A flight that it starts is a part of `work`.
-    fn board<V: Clone + Send + Sync + 'static>(&self, aim: &Aim<N>, work: &Work) -> Boarding<N, V> {
-        let mut table = self.flights.lock();
-        if let Some((waiting, work)) = table.join(aim) {
-            drop(table);
-            work.share();
-            return Boarding::Joined(waiting);
+    /// Finds a place for a request that the leading local tiers couldn't answer. A flight that it
+    /// starts is a part of `work`, with its outcome at a place of `outcomes`.
+    fn board<V: Clone + Send + Sync + 'static>(
+        &self,
+        table: &mut Table<N>,
+        aim: Aim<N>,
+        work: &Work,
+        outcomes: &Arc<Outcomes<V>>,
+        place: usize,
+    ) -> Boarding<N, V> {
+        if let Some((waiting, work)) = table.join(&aim) {
+            return Boarding::Joins(aim, waiting, work);
         }
         // A flight may have landed since the tiers were asked.
         let mut leading = self.chain.leading();
         if let Some(value) = leading.find_map(|(cache, _)| cache.get(aim.scope, aim.node()).ok()) {
             return Boarding::There(value);
         }
-        let (flight, waiting) = self.flights.start(&mut table, aim, work);
-        Boarding::Leads(flight, waiting)
+        Boarding::Leads(self.flights.start(table, aim, work, outcomes, place))
     }
 
     /// Begins the work of `flights`, which outlives the caller.

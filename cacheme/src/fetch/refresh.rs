@@ -2,8 +2,8 @@
 
 use super::Reads;
 use super::get::load_one;
-use crate::error::{Error, Result};
-use crate::flight::{Aim, Work};
+use crate::error::Result;
+use crate::flight::{Aim, Outcomes, Work};
 use crate::load::Load;
 use crate::runtime::Cacheme;
 
@@ -28,14 +28,13 @@ impl Cacheme {
         fetch.value_type::<N::Value>()?;
         let prefix = self.prefix();
         let aim = Aim::new(prefix.scope, node);
-        let work = Work::new();
-        let (flight, waiting) = {
+        let (work, outcomes) = (Work::new(), Outcomes::new(1));
+        let flight = {
             let mut table = fetch.flights.lock();
-            fetch.flights.start(&mut table, &aim, &work)
+            fetch.flights.start(&mut table, aim, &work, &outcomes, 0)
         };
         let source = load_one::<N>();
         let led = fetch.depart(self, &prefix, work, vec![flight], source, Reads::Nothing)?;
-        let outcome = led.until(waiting.outcome()).await;
-        outcome.unwrap_or_else(|| Err(Error::lost(fetch.chain().meta.name())))
+        fetch.outcome(&led, outcomes).await
     }
 }

@@ -14,7 +14,7 @@ use crate::codec::Cacheable;
 use crate::envelope::Seal;
 use crate::error::{BoxError, Error, Result};
 use crate::flight::{Aim, Flight, Flights, Work, catch_panic, panic_message};
-use crate::key::Key;
+use crate::key::{Key, Keys};
 use crate::load::{LoadContext, Loaded};
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -66,11 +66,10 @@ impl<N: Node> Run<N> {
             // Before the load, while they live; and these flights end here.
             self.keep_local(&read);
             if self.lacks_remote(&read) {
-                read.iter().for_each(Arrived::land_copy);
+                Flight::answer_all(read.iter().map(Arrived::answer));
                 self.keep_remote(&read, &down).await;
-            } else {
-                read.into_iter().for_each(Arrived::land);
             }
+            Flight::land_all(read.into_iter().map(Arrived::landing));
         }
         if open.is_empty() {
             return;
@@ -78,23 +77,33 @@ impl<N: Node> Run<N> {
         let loaded = self.load(open, source).await;
         self.keep_local(&loaded);
         self.keep_remote(&loaded, &down).await;
-        loaded.into_iter().for_each(Arrived::land);
+        Flight::land_all(loaded.into_iter().map(Arrived::landing));
     }
 
     /// Flights whose key can't be written land with that error.
     fn legs<V>(&self, flights: Vec<Flight<N, V>>) -> Vec<Leg<N, V>> {
-        let leg = |flight: Flight<N, V>| {
-            let node = flight.aim().node();
-            let key = || Key::of(node, &self.chain.meta, &self.prefix.text);
-            match self.chain.has_remote().then(key).transpose() {
-                Ok(key) => Some(Leg { flight, key }),
-                Err(error) => {
-                    flight.land(Err(error));
-                    None
-                }
+        let leg = |flight| Leg { flight, key: None };
+        let mut legs: Vec<_> = flights.into_iter().map(leg).collect();
+        if !self.chain.has_remote() {
+            return legs;
+        }
+        let mut keys = Keys::new(&self.chain.meta, &self.prefix.text);
+        let mut failed = Vec::new();
+        for leg in &mut legs {
+            match keys.of(leg.flight.aim().node()) {
+                Ok(key) => leg.key = Some(key),
+                Err(error) => failed.push(error),
             }
-        };
-        flights.into_iter().filter_map(leg).collect()
+        }
+        if !failed.is_empty() {
+            let unwritten = legs.extract_if(.., |leg| leg.key.is_none());
+            Flight::land_all(
+                unwritten
+                    .zip(failed)
+                    .map(|(leg, error)| (leg.flight, Err(error))),
+            );
+        }
+        legs
     }
 
     /// Asks the tiers behind the leading local ones, in order, for what is still open. The places
@@ -114,12 +123,12 @@ impl<N: Node> Run<N> {
                 down.push(lacking);
             }
             let asked = std::mem::take(&mut open);
+            let now = self.runtime.clock().monotonic();
             for (leg, answer) in asked.into_iter().zip(answers) {
                 match answer {
                     Ok(found) => {
                         link.counters.hit();
                         let Found { value, left } = found;
-                        let now = self.runtime.clock().monotonic();
                         arrived.push(Arrived {
                             leg,
                             value,
@@ -189,26 +198,24 @@ impl<N: Node> Run<N> {
         let nodes = open.iter().map(|leg| leg.flight.aim().node().duplicate());
         let mut loaded = self.call(nodes.collect(), source).await;
         let node = self.chain.meta.name();
-        let arrive = |leg: Leg<N, V>| {
+        let asked = open.len();
+        let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
+        for leg in open {
             let value = match &mut loaded {
                 Ok(loaded) => loaded.take(&leg.flight.aim().id),
                 Err(error) => Some(Err(error.clone())),
             };
             match value.unwrap_or_else(|| Err(Error::left_out(node))) {
-                Ok(value) => Some(Arrived {
+                Ok(value) => arrived.push(Arrived {
                     leg,
                     value,
                     until: None,
                     lacking: self.chain.tiers.len(),
                 }),
-                Err(error) => {
-                    leg.flight.land(Err(error));
-                    None
-                }
+                Err(error) => failed.push((leg.flight, Err(error))),
             }
-        };
-        let asked = open.len();
-        let arrived: Vec<_> = open.into_iter().filter_map(arrive).collect();
+        }
+        Flight::land_all(failed);
         let counters = &self.chain.counters;
         counters.add(NodeEvent::Loaded, arrived.len());
         counters.add(NodeEvent::Failed, asked - arrived.len());
@@ -239,12 +246,12 @@ impl<N: Node> Run<N> {
 }
 
 impl<N: Node, V: Clone> Arrived<N, V> {
-    fn land(self) {
-        self.leg.flight.land(Ok(self.value));
+    fn landing(self) -> (Flight<N, V>, Result<V>) {
+        (self.leg.flight, Ok(self.value))
     }
 
-    fn land_copy(&self) {
-        self.leg.flight.land(Ok(self.value.clone()));
+    fn answer(&self) -> (&Flight<N, V>, Result<V>) {
+        (&self.leg.flight, Ok(self.value.clone()))
     }
 }
 

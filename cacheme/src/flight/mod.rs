@@ -26,10 +26,9 @@ use std::thread;
 
 use foldhash::fast::RandomState;
 
-pub(crate) use self::outcome::Waiting;
+pub(crate) use self::outcome::{Outcomes, Waiting};
 pub(crate) use self::work::{Led, Work};
 
-use self::outcome::Outcome;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::node::{Id, Node};
@@ -90,8 +89,9 @@ pub(crate) struct Table<N> {
 #[derive(Debug)]
 struct Entry {
     number: u64,
-    /// An `Outcome<V>`.
-    outcome: Arc<dyn Any + Send + Sync>,
+    /// An `Outcomes<V>`, and the flight's place there.
+    outcomes: Arc<dyn Any + Send + Sync>,
+    place: usize,
     work: Work,
 }
 
@@ -102,7 +102,10 @@ pub(crate) struct Flight<N: Node, V> {
     flights: Arc<Flights<N>>,
     aim: Aim<N>,
     number: u64,
-    outcome: Arc<Outcome<V>>,
+    outcomes: Arc<Outcomes<V>>,
+    place: usize,
+    /// Whether it has an outcome and has left the table.
+    has_landed: bool,
 }
 
 impl<N: Node> Flights<N> {
@@ -121,30 +124,33 @@ impl<N: Node> Flights<N> {
         lock(&self.table)
     }
 
-    /// Starts a flight, a part of `work`. One that is under way is voided: its waiters get its
-    /// outcome, but it changes no tier any more.
+    /// Starts a flight, a part of `work`, whose outcome goes to its place in `outcomes`. One that is
+    /// under way is voided: its waiters get its outcome, but it changes no tier any more.
     pub(crate) fn start<V: Send + Sync + 'static>(
         self: &Arc<Self>,
         table: &mut Table<N>,
-        aim: &Aim<N>,
+        aim: Aim<N>,
         work: &Work,
-    ) -> (Flight<N, V>, Waiting<V>) {
-        let outcome = Arc::new(Outcome::new());
-        let (aim, number) = (aim.clone(), table.next);
+        outcomes: &Arc<Outcomes<V>>,
+        place: usize,
+    ) -> Flight<N, V> {
+        let number = table.next;
         table.next += 1;
         let entry = Entry {
             number,
-            outcome: Arc::<Outcome<V>>::clone(&outcome),
+            outcomes: Arc::<Outcomes<V>>::clone(outcomes),
+            place,
             work: work.clone(),
         };
         table.under_way.insert(aim.clone(), entry);
-        let flight = Flight {
+        Flight {
             flights: Arc::clone(self),
             aim,
             number,
-            outcome: Arc::clone(&outcome),
-        };
-        (flight, Waiting(outcome))
+            outcomes: Arc::clone(outcomes),
+            place,
+            has_landed: false,
+        }
     }
 }
 
@@ -155,8 +161,8 @@ impl<N: Node> Table<N> {
         aim: &Aim<N>,
     ) -> Option<(Waiting<V>, Work)> {
         let entry = self.under_way.get(aim)?;
-        let outcome = Arc::clone(&entry.outcome).downcast().ok()?;
-        Some((Waiting(outcome), entry.work.clone()))
+        let (outcomes, place) = (Arc::clone(&entry.outcomes).downcast().ok()?, entry.place);
+        Some((Waiting { outcomes, place }, entry.work.clone()))
     }
 
     /// Whether `flight` may change tiers.
@@ -168,6 +174,16 @@ impl<N: Node> Table<N> {
         let entry = self.under_way.get(&flight.aim);
         entry.is_some_and(|entry| entry.number == flight.number)
     }
+
+    /// Takes a flight that has ended out.
+    fn clear<V>(&mut self, flight: &Flight<N, V>) {
+        if let Some(entry) = self.under_way.remove(&flight.aim)
+            && entry.number != flight.number
+        {
+            // Another one's, which began since this one was voided.
+            self.under_way.insert(flight.aim.clone(), entry);
+        }
+    }
 }
 
 impl<N: Node, V> Flight<N, V> {
@@ -175,9 +191,42 @@ impl<N: Node, V> Flight<N, V> {
         &self.aim
     }
 
-    /// Gives the outcome to all who wait and all who join from now on.
-    pub(crate) fn land(&self, outcome: Result<V>) {
-        self.outcome.give(outcome);
+    /// Gives flights that began together their outcomes, for all who wait and all who join from now
+    /// on. They are under way until they are dropped.
+    pub(crate) fn answer_all<'a>(answers: impl IntoIterator<Item = (&'a Self, Result<V>)>)
+    where
+        V: 'a,
+    {
+        let mut last = None;
+        for (flight, outcome) in answers {
+            flight.outcomes.give(flight.place, Some(outcome));
+            last = Some(flight);
+        }
+        if let Some(flight) = last {
+            flight.outcomes.announce();
+        }
+    }
+
+    /// Ends flights that began together with their outcomes.
+    pub(crate) fn land_all(landing: impl IntoIterator<Item = (Self, Result<V>)>) {
+        let give = |(flight, outcome): (Self, Result<V>)| {
+            flight.outcomes.give(flight.place, Some(outcome));
+            flight
+        };
+        let mut landed: Vec<_> = landing.into_iter().map(give).collect();
+        let Some(first) = landed.first() else {
+            return;
+        };
+        let (flights, outcomes) = (Arc::clone(&first.flights), Arc::clone(&first.outcomes));
+        let mut table = flights.lock();
+        for flight in &mut landed {
+            table.clear(flight);
+            flight.has_landed = true;
+        }
+        drop(table);
+        // Who is woken finds itself the only one to hold the outcomes, if it is.
+        drop(landed);
+        outcomes.announce();
     }
 
     /// Whether the flight may change tiers.
@@ -188,17 +237,15 @@ impl<N: Node, V> Flight<N, V> {
 
 impl<N: Node, V> Drop for Flight<N, V> {
     fn drop(&mut self) {
-        if thread::panicking() {
-            // One error for all, rather than one new flight after the other.
-            let message = "a panic outside of the loader";
-            self.land(Err(Error::panic(N::meta().name(), message)));
+        if self.has_landed {
+            return;
         }
-        let mut table = self.flights.lock();
-        if table.holds(self) {
-            table.under_way.remove(&self.aim);
-        }
-        drop(table);
-        self.outcome.end();
+        self.flights.lock().clear(self);
+        // After a panic one error for all, rather than one new flight after the other.
+        let panic = || Error::panic(N::meta().name(), "a panic outside of the loader");
+        let outcome = thread::panicking().then(|| Err(panic()));
+        self.outcomes.give(self.place, outcome);
+        self.outcomes.announce();
     }
 }
 

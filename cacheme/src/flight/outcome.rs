@@ -1,44 +1,96 @@
-//! What a flight ends with, for everybody who waits for it.
+//! What flights that began together end with, for everybody who waits for one of them.
 
+use std::ops::Range;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
 use crate::error::Result;
 
-/// The outcome of a flight. The first one given stays.
+/// The outcomes of flights that began together, each at the place of its flight: given once, and
+/// `None` for a flight that ended without one.
 #[derive(Debug)]
-pub(super) struct Outcome<V> {
-    result: OnceLock<Result<V>>,
-    /// That there will be none any more; set after any outcome.
-    over: AtomicBool,
+pub(crate) struct Outcomes<V> {
+    results: Box<[OnceLock<Option<Result<V>>>]>,
     changed: Notify,
 }
 
 /// The end of a flight that a waiter holds.
 #[derive(Debug)]
-pub(crate) struct Waiting<V>(pub(super) Arc<Outcome<V>>);
+pub(crate) struct Waiting<V> {
+    pub(super) outcomes: Arc<Outcomes<V>>,
+    pub(super) place: usize,
+}
 
-impl<V> Outcome<V> {
-    pub(super) fn new() -> Self {
-        Self {
-            result: OnceLock::new(),
-            over: AtomicBool::new(false),
+impl<V> Outcomes<V> {
+    /// Places for so many flights.
+    pub(crate) fn new(flights: usize) -> Arc<Self> {
+        Arc::new(Self {
+            results: (0..flights).map(|_| OnceLock::new()).collect(),
             changed: Notify::new(),
+        })
+    }
+
+    /// Gives a flight its outcome, of which nobody is told yet. The first one stays.
+    pub(super) fn give(&self, place: usize, result: Option<Result<V>>) {
+        // The first one was seen already.
+        let _ = self.results[place].set(result);
+    }
+
+    /// Tells all who wait.
+    pub(super) fn announce(&self) {
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until the flights of these places have ended.
+    ///
+    /// Cancel safe: nothing is lost when the future is dropped.
+    pub(crate) async fn over(&self, places: Range<usize>) {
+        let are_over = || {
+            let mut results = self.results[places.clone()].iter();
+            results.all(|result| result.get().is_some())
+        };
+        while !are_over() {
+            let mut changed = pin!(self.changed.notified());
+            // Before another look: what changes after it wakes this.
+            changed.as_mut().enable();
+            if !are_over() {
+                changed.await;
+            }
         }
     }
+}
 
-    pub(super) fn give(&self, result: Result<V>) {
-        // The first one was seen already, and stays.
-        let _ = self.result.set(result);
-        self.changed.notify_waiters();
+impl<V: Clone> Outcomes<V> {
+    /// What the flights of the first places ended with, without copies where nobody else waits.
+    pub(crate) fn take(self: Arc<Self>, flights: usize) -> Vec<Option<Result<V>>> {
+        match Arc::try_unwrap(self) {
+            Ok(own) => {
+                let results = own.results.into_iter().take(flights);
+                results
+                    .map(|result| result.into_inner().flatten())
+                    .collect()
+            }
+            Err(shared) => {
+                let results = shared.results[..flights].iter();
+                results
+                    .map(|result| result.get().cloned().flatten())
+                    .collect()
+            }
+        }
+    }
+}
+
+impl<V> Waiting<V> {
+    /// Whether it is for one of these outcomes.
+    pub(crate) fn is_of(&self, outcomes: &Arc<Outcomes<V>>) -> bool {
+        Arc::ptr_eq(&self.outcomes, outcomes)
     }
 
-    pub(super) fn end(&self) {
-        self.over.store(true, Ordering::Release);
-        self.changed.notify_waiters();
+    /// The place of its flight among those that began together.
+    pub(crate) fn place(&self) -> usize {
+        self.place
     }
 }
 
@@ -47,25 +99,12 @@ impl<V: Clone> Waiting<V> {
     ///
     /// Cancel safe: nothing is lost when the future is dropped.
     pub(crate) async fn outcome(self) -> Option<Result<V>> {
-        self.over().await;
+        let Self { outcomes, place } = self;
+        outcomes.over(place..place + 1).await;
         // Who waits alone has it without a copy.
-        match Arc::try_unwrap(self.0) {
-            Ok(outcome) => outcome.result.into_inner(),
-            Err(shared) => shared.result.get().cloned(),
-        }
-    }
-
-    /// Waits until there is an outcome, or won't be any.
-    async fn over(&self) {
-        loop {
-            let mut changed = pin!(self.0.changed.notified());
-            // Before the look: what changes after it wakes this.
-            changed.as_mut().enable();
-            // Whoever sees the end sees the outcome that came before it.
-            if self.0.over.load(Ordering::Acquire) || self.0.result.get().is_some() {
-                return;
-            }
-            changed.await;
+        match Arc::try_unwrap(outcomes) {
+            Ok(own) => own.results.into_iter().nth(place)?.into_inner().flatten(),
+            Err(shared) => shared.results[place].get().cloned().flatten(),
         }
     }
 }

@@ -36,26 +36,50 @@ impl Key {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
 
-    /// The key of `node` under `prefix`, and the digest that its entries carry.
-    pub(crate) fn of<N: Node>(node: &N, meta: &Meta, prefix: &str) -> Result<(Self, u64)> {
-        let mut writer = KeyWriter::default();
-        if !prefix.is_empty() {
-            writer.literal(prefix);
+/// Writes the keys of nodes of one type.
+pub(crate) struct Keys<'a> {
+    meta: &'a Meta,
+    prefix: &'a str,
+    seed: u64,
+    writer: KeyWriter,
+}
+
+impl<'a> Keys<'a> {
+    /// Keys under `prefix`.
+    pub(crate) fn new(meta: &'a Meta, prefix: &'a str) -> Self {
+        Self {
+            meta,
+            prefix,
+            seed: Seal::seed(meta),
+            writer: KeyWriter::default(),
+        }
+    }
+
+    /// The key of `node`, and the digest that its entries carry.
+    pub(crate) fn of<N: Node>(&mut self, node: &N) -> Result<(Key, u64)> {
+        let Self { meta, writer, .. } = self;
+        writer.clear();
+        if !self.prefix.is_empty() {
+            writer.literal(self.prefix);
             writer.literal(":");
         }
         // A panic in a field's `Serialize` is a key that can't be written.
-        catch_unwind(AssertUnwindSafe(|| node.write_key(&mut writer)))
+        catch_unwind(AssertUnwindSafe(|| node.write_key(writer)))
             .map_err(|panic| Error::key(meta.name(), panic_message(&*panic)))?;
         if !meta.version().is_empty() {
             writer.literal(":");
             writer.literal(meta.version());
         }
-        if let Some(failure) = writer.failure {
+        if let Some(failure) = writer.failure.take() {
             return Err(Error::key(meta.name(), failure));
         }
-        let digest = Seal::digest(meta, &writer.text, &writer.kinds);
-        Ok((Self(writer.text.into()), digest))
+        let key = Key::new(writer.text.as_str());
+        // It isn't in the kinds, so it tells where they begin.
+        writer.text.push('\0');
+        writer.text.push_str(&writer.kinds);
+        Ok((key, Seal::digest(self.seed, &writer.text)))
     }
 }
 
@@ -74,6 +98,13 @@ pub struct KeyWriter {
 }
 
 impl KeyWriter {
+    /// Begins another key.
+    fn clear(&mut self) {
+        self.text.clear();
+        self.kinds.clear();
+        self.failure = None;
+    }
+
     /// Writes a part of the pattern as it is.
     pub fn literal(&mut self, literal: &str) {
         self.text.push_str(literal);

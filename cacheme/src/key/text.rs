@@ -48,18 +48,24 @@ pub(super) fn write<T: Serialize>(
 
 /// Appends `text` to `out` as a scalar.
 pub(super) fn escape(out: &mut String, text: &str, separator: char) {
-    for c in text.chars() {
-        if c != separator && (c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+')) {
-            out.push(c);
-        } else {
-            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                out.push('%');
-                for digit in [byte >> 4, byte & 0xf] {
-                    out.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
-                }
+    let stands = |c: char| {
+        c != separator && (c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+'))
+    };
+    let mut rest = text;
+    while let Some(at) = rest.find(|c| !stands(c)) {
+        let (plain, from) = rest.split_at(at);
+        out.push_str(plain);
+        let length = from.chars().next().map_or(0, char::len_utf8);
+        let (escaped, behind) = from.split_at(length);
+        for byte in escaped.bytes() {
+            out.push('%');
+            for digit in [byte >> 4, byte & 0xf] {
+                out.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
             }
         }
+        rest = behind;
     }
+    out.push_str(rest);
 }
 
 struct Text<'a> {

@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 use chacha20poly1305::aead::Generate;
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 
-use super::sealed::{self, HEAD};
+use super::sealed::{self, HEAD, sealed_storage};
 use super::{Entry, Keyring, Storage, StorageFuture};
 use crate::error::BoxError;
 use crate::key::Key;
@@ -108,27 +108,4 @@ fn bound(head: [u8; HEAD], key: &Key) -> Vec<u8> {
     [&head[..], key.as_str().as_bytes()].concat()
 }
 
-#[deny(clippy::missing_trait_methods)]
-impl<S: Storage> Storage for Encrypted<S> {
-    fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
-        let open = |key: &Key, sealed: Bytes| self.open(key, sealed);
-        Box::pin(sealed::get(&self.storage, keys, open))
-    }
-
-    fn put_many<'a>(&'a self, entries: &'a [Entry]) -> StorageFuture<'a, ()> {
-        let seal = |key: &Key, value: &[u8]| self.seal(key, value);
-        Box::pin(sealed::put(&self.storage, entries, seal))
-    }
-
-    fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
-        self.storage.remove_many(keys)
-    }
-
-    fn now(&self) -> Option<Duration> {
-        self.storage.now()
-    }
-
-    fn parallel_reads(&self) -> Option<usize> {
-        self.storage.parallel_reads()
-    }
-}
+sealed_storage!(Encrypted);

@@ -14,9 +14,10 @@ use redb::{
     Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
 };
 
-use super::embedded::{Change, Embedded, Engine, Settings, Sweep, View, settings_setters};
+use super::embedded::{
+    Change, Copies, Embedded, Engine, Settings, Sweep, View, embedded_storage, settings_setters,
+};
 use super::url::{BadUrl, StorageUrl};
-use super::{Entry, Storage, StorageFuture};
 use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::key::Key;
@@ -238,7 +239,12 @@ impl File {
 }
 
 impl View for Option<ReadOnlyTable<&'static str, (u64, &'static [u8])>> {
-    fn find(&mut self, key: &Key, now: u64) -> Result<Option<Bytes>, BoxError> {
+    fn find(
+        &mut self,
+        key: &Key,
+        now: u64,
+        copies: &mut Copies,
+    ) -> Result<Option<Bytes>, BoxError> {
         // Nothing was written yet.
         let Some(table) = self else {
             return Ok(None);
@@ -246,32 +252,12 @@ impl View for Option<ReadOnlyTable<&'static str, (u64, &'static [u8])>> {
         let entry = table.get(key.as_str())?;
         Ok(entry.and_then(|entry| {
             let (expires, value) = entry.value();
-            (expires > now).then(|| Bytes::copy_from_slice(value))
+            (expires > now).then(|| copies.copy(value))
         }))
     }
 }
 
-impl Storage for FileStorage {
-    fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
-        self.embedded.get_many(keys)
-    }
-
-    fn put_many<'a>(&'a self, entries: &'a [Entry]) -> StorageFuture<'a, ()> {
-        self.embedded.put_many(entries)
-    }
-
-    fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
-        self.embedded.remove_many(keys)
-    }
-
-    fn now(&self) -> Option<Duration> {
-        Some(self.embedded.now())
-    }
-
-    fn parallel_reads(&self) -> Option<usize> {
-        Some(2)
-    }
-}
+embedded_storage!(FileStorage);
 
 impl fmt::Debug for FileStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

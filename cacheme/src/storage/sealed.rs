@@ -61,3 +61,35 @@ pub(super) async fn put(
     let sealed = sealed.collect::<Result<Vec<_>, BoxError>>()?;
     storage.put_many(&sealed).await
 }
+
+/// The storage of a wrapper that has a `storage`, and a `seal` and an `open` for values.
+macro_rules! sealed_storage {
+    ($wrapper:ident) => {
+        #[deny(clippy::missing_trait_methods)]
+        impl<S: Storage> Storage for $wrapper<S> {
+            fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
+                let open = |key: &Key, sealed: Bytes| self.open(key, sealed);
+                Box::pin(sealed::get(&self.storage, keys, open))
+            }
+
+            fn put_many<'a>(&'a self, entries: &'a [Entry]) -> StorageFuture<'a, ()> {
+                let seal = |key: &Key, value: &[u8]| self.seal(key, value);
+                Box::pin(sealed::put(&self.storage, entries, seal))
+            }
+
+            fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
+                self.storage.remove_many(keys)
+            }
+
+            fn now(&self) -> Option<Duration> {
+                self.storage.now()
+            }
+
+            fn parallel_reads(&self) -> Option<usize> {
+                self.storage.parallel_reads()
+            }
+        }
+    };
+}
+
+pub(super) use sealed_storage;

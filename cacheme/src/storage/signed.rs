@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::sealed::{self, HEAD};
+use super::sealed::{self, HEAD, sealed_storage};
 use super::{Entry, Keyring, Storage, StorageFuture};
 use crate::error::BoxError;
 use crate::key::Key;
@@ -79,8 +79,9 @@ impl<S> Signed<S> {
         Ok(sealed.into())
     }
 
-    fn open(&self, key: &Key, sealed: &Bytes) -> Option<Bytes> {
-        let id = sealed::id(sealed)?;
+    #[expect(clippy::needless_pass_by_value, reason = "as for other seals")]
+    fn open(&self, key: &Key, sealed: Bytes) -> Option<Bytes> {
+        let id = sealed::id(&sealed)?;
         let (expected, value) = sealed[HEAD..].split_first_chunk::<HASH>()?;
         let hash = hash(self.keyring.key(id)?, sealed::head(id), key, value);
         // Compared in constant time.
@@ -98,27 +99,4 @@ fn hash(secret: &[u8; 32], head: [u8; HEAD], key: &Key, value: &[u8]) -> blake3:
     hasher.finalize()
 }
 
-#[deny(clippy::missing_trait_methods)]
-impl<S: Storage> Storage for Signed<S> {
-    fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
-        let open = |key: &Key, sealed: Bytes| self.open(key, &sealed);
-        Box::pin(sealed::get(&self.storage, keys, open))
-    }
-
-    fn put_many<'a>(&'a self, entries: &'a [Entry]) -> StorageFuture<'a, ()> {
-        let seal = |key: &Key, value: &[u8]| self.seal(key, value);
-        Box::pin(sealed::put(&self.storage, entries, seal))
-    }
-
-    fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
-        self.storage.remove_many(keys)
-    }
-
-    fn now(&self) -> Option<Duration> {
-        self.storage.now()
-    }
-
-    fn parallel_reads(&self) -> Option<usize> {
-        self.storage.parallel_reads()
-    }
-}
+sealed_storage!(Signed);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::copies::Copies;
 use super::{Engine, Settings, View};
 use crate::clock::{Clock, millis};
 use crate::error::BoxError;
@@ -162,8 +163,9 @@ impl<E: Engine> Worker<E> {
             Err(error) => return refuse(reads, &error),
         };
         for read in reads {
+            let mut copies = Copies::of(read.question.len());
             let keys = read.question.iter();
-            let found = keys.map(|key| view.find(key, now)).collect();
+            let found = keys.map(|key| view.find(key, now, &mut copies)).collect();
             read.answer(found);
         }
     }

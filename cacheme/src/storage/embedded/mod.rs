@@ -6,10 +6,12 @@
 //! beside a commit. Queues are bounded, every operation ends within the deadline, and what nobody
 //! waits for any more isn't begun.
 
+mod copies;
 mod crew;
 mod job;
 mod settings;
 
+pub(super) use self::copies::Copies;
 pub(super) use self::job::{Change, Sweep};
 pub(super) use self::settings::{Settings, settings_setters};
 
@@ -50,7 +52,8 @@ pub(super) trait Engine: Send + 'static {
 /// What a database holds at some moment.
 pub(super) trait View {
     /// The value of a key, unless that is expired at `now`, in ms since the Unix epoch.
-    fn find(&mut self, key: &Key, now: u64) -> Result<Option<Bytes>, BoxError>;
+    fn find(&mut self, key: &Key, now: u64, copies: &mut Copies)
+    -> Result<Option<Bytes>, BoxError>;
 }
 
 /// A database and its threads. It closes when this is dropped, which waits for what is under way.
@@ -160,4 +163,46 @@ impl Embedded {
     pub(super) fn now(&self) -> Duration {
         self.settings.clock.unix()
     }
+
+    /// A read goes to one thread and takes little there, so that two keep reads flowing; further
+    /// ones are better one batch.
+    pub(super) const PARALLEL_READS: usize = 2;
 }
+
+/// The storage of a type whose `embedded` does all of it.
+macro_rules! embedded_storage {
+    ($storage:ty) => {
+        impl $crate::storage::Storage for $storage {
+            fn get_many<'a>(
+                &'a self,
+                keys: &'a [$crate::Key],
+            ) -> $crate::storage::StorageFuture<'a, Vec<Option<bytes::Bytes>>> {
+                self.embedded.get_many(keys)
+            }
+
+            fn put_many<'a>(
+                &'a self,
+                entries: &'a [$crate::storage::Entry],
+            ) -> $crate::storage::StorageFuture<'a, ()> {
+                self.embedded.put_many(entries)
+            }
+
+            fn remove_many<'a>(
+                &'a self,
+                keys: &'a [$crate::Key],
+            ) -> $crate::storage::StorageFuture<'a, ()> {
+                self.embedded.remove_many(keys)
+            }
+
+            fn now(&self) -> Option<std::time::Duration> {
+                Some(self.embedded.now())
+            }
+
+            fn parallel_reads(&self) -> Option<usize> {
+                Some($crate::storage::embedded::Embedded::PARALLEL_READS)
+            }
+        }
+    };
+}
+
+pub(super) use embedded_storage;

@@ -304,17 +304,16 @@ async fn number(lease: &mut Lease, statement: &Statement) -> Result<u64, BoxErro
 
 /// The first column, a text.
 fn first(row: Row) -> Result<String, BoxError> {
-    match row.unwrap().into_iter().next() {
-        Some(Value::Bytes(text)) => Ok(String::from_utf8(text)?),
+    match row.unwrap_raw().into_iter().next() {
+        Some(Some(Value::Bytes(text))) => Ok(String::from_utf8(text)?),
         _ => Err("the server gave no text".into()),
     }
 }
 
 /// A row of key and value.
 fn entry(row: Row) -> Option<(Vec<u8>, Bytes)> {
-    let columns = <[Value; 2]>::try_from(row.unwrap());
-    match columns {
-        Ok([Value::Bytes(key), Value::Bytes(value)]) => Some((key, value.into())),
+    match <[Option<Value>; 2]>::try_from(row.unwrap_raw()) {
+        Ok([Some(Value::Bytes(key)), Some(Value::Bytes(value))]) => Some((key, value.into())),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use crate::clock::NEVER;
 use crate::error::BoxError;
 use crate::key::Key;
 use crate::storage::driver::table::Table;
-use crate::storage::embedded::{Change, Engine, Sweep, View};
+use crate::storage::embedded::{Change, Copies, Engine, Sweep, View};
 
 pub(super) struct Connection {
     raw: Raw,
@@ -155,14 +155,17 @@ impl Drop for End<'_> {
 }
 
 impl View for Reading<'_> {
-    fn find(&mut self, key: &Key, now: u64) -> Result<Option<Bytes>, BoxError> {
+    fn find(
+        &mut self,
+        key: &Key,
+        now: u64,
+        copies: &mut Copies,
+    ) -> Result<Option<Bytes>, BoxError> {
         let value = self
             .find
             .query_row(params![key.as_str(), signed(now)], |row| {
                 Ok(match row.get_ref(0)? {
-                    ValueRef::Blob(bytes) | ValueRef::Text(bytes) => {
-                        Some(Bytes::copy_from_slice(bytes))
-                    }
+                    ValueRef::Blob(bytes) | ValueRef::Text(bytes) => Some(copies.copy(bytes)),
                     // Somebody else wrote it.
                     _ => None,
                 })

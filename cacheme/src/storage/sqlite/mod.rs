@@ -11,16 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use self::schema::Database;
 use super::driver::table::{Table, place_setters};
-use super::embedded::{Embedded, Settings, settings_setters};
+use super::embedded::{Embedded, Settings, embedded_storage, settings_setters};
 use super::url::{BadUrl, StorageUrl};
-use super::{Entry, Storage, StorageFuture};
 use crate::clock::Clock;
 use crate::error::BoxError;
-use crate::key::Key;
 
 /// Entries in a table of an SQLite database.
 ///
@@ -164,27 +160,7 @@ impl SqliteStorageBuilder {
     }
 }
 
-impl Storage for SqliteStorage {
-    fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
-        self.embedded.get_many(keys)
-    }
-
-    fn put_many<'a>(&'a self, entries: &'a [Entry]) -> StorageFuture<'a, ()> {
-        self.embedded.put_many(entries)
-    }
-
-    fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
-        self.embedded.remove_many(keys)
-    }
-
-    fn now(&self) -> Option<Duration> {
-        Some(self.embedded.now())
-    }
-
-    fn parallel_reads(&self) -> Option<usize> {
-        Some(2)
-    }
-}
+embedded_storage!(SqliteStorage);
 
 impl fmt::Debug for SqliteStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
