@@ -312,7 +312,8 @@ fn speed(lines: &[Line]) -> u64 {
 fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
     /// Of a read, or of the write of a refresh.
     const DEADLINE: Duration = Duration::from_secs(1);
-    const GRACE: Duration = Duration::from_millis(250);
+    /// For what the lines don't see of a busy machine.
+    const GRACE: Duration = Duration::from_millis(500);
     /// In KiB, beyond what buffers and allocators take when 64 requests wait.
     const MEMORY: u64 = 8 << 10;
 
@@ -341,7 +342,7 @@ fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
          {lag:?} late at most; back after {back:?} lines of 250 ms: {thawed:?}"
     );
     assert!(
-        longest.is_some_and(|longest| longest <= DEADLINE + GRACE + 2 * lag),
+        longest.is_some_and(|longest| longest <= DEADLINE + GRACE + 4 * lag),
         "a request took {longest:?}, where the machine was {lag:?} late"
     );
     assert!(
