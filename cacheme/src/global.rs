@@ -95,6 +95,23 @@ where
     global().get_all(nodes)
 }
 
+/// [`Cacheme::get_many`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub fn get_many<N, I>(nodes: I) -> impl Future<Output = Result<Vec<Result<N::Value>>>> + Send
+where
+    N: Load,
+    I: IntoIterator<Item = N>,
+{
+    global().get_many(nodes)
+}
+
 /// [`Cacheme::refresh`] on the [global](global) runtime.
 ///
 /// # Errors

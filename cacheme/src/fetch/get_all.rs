@@ -33,19 +33,14 @@ impl Cacheme {
     {
         let nodes: Vec<N> = nodes.into_iter().collect();
         async move {
-            let fetch = self.fetch::<N>()?;
-            let prefix = self.prefix();
-            let (mut values, missing) = fetch.split(prefix.scope, nodes);
-            if !missing.is_empty() {
-                fetch.miss_all(self, &prefix, &mut values, missing).await?;
-            }
-            Ok(values.into_iter().flatten().collect())
+            let outcomes = self.fetch::<N>()?.batch(self, nodes).await?;
+            outcomes.into_iter().flatten().collect()
         }
     }
 }
 
-/// The result of a batch, growing.
-type Values<V> = Vec<Option<V>>;
+/// The result of a batch, growing: what became of each node.
+pub(super) type Values<V> = Vec<Option<Result<V>>>;
 
 /// A node and the place in the result that its value goes to.
 type Wanted<N> = (usize, Aim<N>);
@@ -63,6 +58,17 @@ struct Boarded<N: Node, V> {
 }
 
 impl<N: Load> Fetch<N> {
+    /// What became of each node, in their order.
+    pub(super) async fn batch(&self, runtime: &Cacheme, nodes: Vec<N>) -> Result<Values<N::Value>> {
+        let prefix = runtime.prefix();
+        let (mut values, missing) = self.split(prefix.scope, nodes);
+        if !missing.is_empty() {
+            self.miss_all(runtime, &prefix, &mut values, missing)
+                .await?;
+        }
+        Ok(values)
+    }
+
     /// Takes what the leading local tiers have.
     fn split(&self, scope: u64, nodes: Vec<N>) -> (Values<N::Value>, Vec<Wanted<N>>) {
         let mut values = Vec::with_capacity(nodes.len());
@@ -72,7 +78,7 @@ impl<N: Load> Fetch<N> {
             if value.is_none() {
                 missing.push((place, Aim::new(scope, node)));
             }
-            values.push(value);
+            values.push(value.map(Ok));
         }
         (values, missing)
     }
@@ -87,12 +93,6 @@ impl<N: Load> Fetch<N> {
     ) -> Result<()> {
         self.value_type::<N::Value>()?;
         let counters = &self.chain().counters;
-        let mut failed: Option<(usize, Error)> = None;
-        let mut fail = |place, error| {
-            if failed.as_ref().is_none_or(|(first, _)| place < *first) {
-                failed = Some((place, error));
-            }
-        };
         while !missing.is_empty() {
             counters.add(NodeEvent::Passed, missing.len());
             let (work, outcomes) = (Work::new(), Outcomes::new(missing.len()));
@@ -109,10 +109,8 @@ impl<N: Load> Fetch<N> {
                 led.until(outcomes.over(0..places.len())).await;
                 let outcomes = outcomes.take(places.len());
                 for (&place, outcome) in places.iter().zip(outcomes) {
-                    match outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name()))) {
-                        Ok(value) => values[place] = Some(value),
-                        Err(error) => fail(place, error),
-                    }
+                    let lost = || Err(Error::lost(self.chain().meta.name()));
+                    values[place] = Some(outcome.unwrap_or_else(lost));
                 }
                 for (place, flight) in twins {
                     let value = values[places[flight]].clone();
@@ -121,14 +119,13 @@ impl<N: Load> Fetch<N> {
             }
             for (wanted, waiting) in joined {
                 match waiting.outcome().await {
-                    Some(Ok(value)) => values[wanted.0] = Some(value),
-                    Some(Err(error)) => fail(wanted.0, error),
+                    Some(outcome) => values[wanted.0] = Some(outcome),
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     None => missing.push(wanted),
                 }
             }
         }
-        failed.map_or(Ok(()), |(_, error)| Err(error))
+        Ok(())
     }
 
     /// Joins the flights that are under way, and starts one for each of the other nodes.
@@ -156,7 +153,7 @@ impl<N: Load> Fetch<N> {
             for (place, aim) in missing.by_ref().take(AT_ONCE) {
                 let flight = boarded.flights.len();
                 match self.board(&mut table, aim, work, outcomes, flight) {
-                    Boarding::There(value) => values[place] = Some(value),
+                    Boarding::There(value) => values[place] = Some(Ok(value)),
                     Boarding::Joins(_, waiting, _) if waiting.is_of(outcomes) => {
                         boarded.twins.push((place, waiting.place()));
                     }

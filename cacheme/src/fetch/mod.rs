@@ -4,6 +4,7 @@
 
 mod get;
 mod get_all;
+mod get_many;
 mod invalidate;
 mod keep;
 mod refresh;

@@ -196,3 +196,19 @@ fn promise_2_a_flight_lost_with_its_tokio_runtime_is_begun_anew() {
     let value = second.block_on(promptly(waiter)).expect("no panic");
     assert_eq!(value.expect("a value"), 7);
 }
+
+#[tokio::test]
+async fn promise_2_get_many_may_be_dropped_at_every_await() {
+    for polls in 0..30 {
+        let bench = Bench::new(Acts::FailFor(6)).await;
+        let nodes = || (5..8).map(|number| Numbered { number });
+        poll_and_drop(bench.runtime.get_many(nodes()), polls).await;
+        let outcomes = promptly(bench.runtime.get_many(nodes())).await;
+        let outcomes = outcomes.expect("the set-up is right");
+        assert!(
+            matches!(outcomes[..], [Ok(5), Err(_), Ok(7)]),
+            "{outcomes:?} after {polls} polls"
+        );
+        bench.figures_add_up();
+    }
+}
