@@ -112,6 +112,62 @@ where
     global().get_many(nodes)
 }
 
+/// [`Cacheme::peek`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn peek<N: Load>(node: N) -> Result<Option<N::Value>> {
+    global().peek(node).await
+}
+
+/// [`Cacheme::contains`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn contains<N: Load>(node: N) -> Result<bool> {
+    global().contains(node).await
+}
+
+/// [`Cacheme::put`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn put<N: Load>(node: N, value: N::Value) -> Result<()> {
+    global().put(node, value).await
+}
+
+/// [`Cacheme::put_all`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub fn put_all<N, I>(pairs: I) -> impl Future<Output = Result<()>> + Send
+where
+    N: Load,
+    I: IntoIterator<Item = (N, N::Value)>,
+{
+    global().put_all(pairs)
+}
+
 /// [`Cacheme::refresh`] on the [global](global) runtime.
 ///
 /// # Errors

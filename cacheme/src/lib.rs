@@ -106,8 +106,8 @@ pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};
 pub use crate::global::{
-    get, get_all, get_many, get_with, global, invalidate, nodes, refresh, register_storage,
-    set_prefix, set_state, stats,
+    contains, get, get_all, get_many, get_with, global, invalidate, nodes, peek, put, put_all,
+    refresh, register_storage, set_prefix, set_state, stats,
 };
 pub use crate::key::{Key, KeyWriter};
 pub use crate::load::{Load, LoadContext, LoadResult, Loaded};

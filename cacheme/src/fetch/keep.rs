@@ -6,7 +6,7 @@ use super::invalidate::remove;
 use super::run::{Arrived, Run, quietly};
 use crate::chain::{Link, Remote};
 use crate::codec::Cacheable;
-use crate::error::BoxError;
+use crate::error::{BoxError, Result};
 use crate::key::Key;
 use crate::node::Node;
 use crate::storage::Entry;
@@ -41,12 +41,14 @@ impl<N: Node> Run<N> {
         }
     }
 
-    /// Writes values into the remote tiers that lack them.
+    /// Writes values into the remote tiers that lack them. What one of them doesn't take is an
+    /// error, the first one; the others have it all the same.
     pub(super) async fn keep_remote<V: Cacheable<N::Codec>>(
         &self,
         arrived: &[Arrived<N, V>],
         down: &[usize],
-    ) {
+    ) -> Result<()> {
+        let mut outcome = Ok(());
         for (place, link) in self.chain.tiers.iter().enumerate() {
             let Some(remote) = link.remote() else {
                 continue;
@@ -59,9 +61,10 @@ impl<N: Node> Run<N> {
                 // It has just cost its deadline, and would once more.
                 link.counters.failed(lacking.len());
             } else {
-                self.write(link, remote, &lacking).await;
+                outcome = outcome.and(self.write(link, remote, &lacking).await);
             }
         }
+        outcome
     }
 
     /// Writes values into one remote tier, in one round trip.
@@ -70,8 +73,9 @@ impl<N: Node> Run<N> {
         link: &Link,
         remote: Remote<'_>,
         lacking: &[&Arrived<N, V>],
-    ) {
+    ) -> Result<()> {
         let now = remote.now(&**self.runtime.clock());
+        let mut outcome = Ok(());
         let mut written = Vec::new();
         let mut entries = Vec::new();
         for arrived in lacking {
@@ -87,14 +91,14 @@ impl<N: Node> Run<N> {
                     written.push((&arrived.leg.flight, &key.0));
                     entries.push(entry);
                 }
-                Err(_) => link.counters.failed(1),
+                Err(error) => outcome = outcome.and(Err(remote.refused(1, error))),
             }
         }
         if entries.is_empty() {
-            return;
+            return outcome;
         }
         let deadline = self.runtime.storage_timeout();
-        remote.write(&entries, deadline).await;
+        outcome = outcome.and(remote.write(&entries, deadline).await);
         written.retain(|(flight, _)| !flight.is_current());
         if !written.is_empty() {
             // Voided while it was written, and others may have read it since.
@@ -107,6 +111,7 @@ impl<N: Node> Run<N> {
             // A failure is counted there.
             let _ = remove(&self.runtime, &self.chain, &self.flights, &voided).await;
         }
+        outcome
     }
 
     /// Whether a remote tier lacks one of the values.
@@ -124,7 +129,7 @@ impl<N: Node> Run<N> {
         now: Duration,
     ) -> Result<Entry, BoxError> {
         let encode = |out: &mut Vec<u8>| quietly(|| value.encode(out));
-        let frame = self.seal(*digest).close(now, ttl, encode)?;
+        let frame = self.value_type.seal(*digest).close(now, ttl, encode)?;
         let entry = Entry::new(key.clone(), frame);
         Ok(match ttl {
             Some(ttl) => entry.with_ttl(ttl),

@@ -7,6 +7,8 @@ mod get_all;
 mod get_many;
 mod invalidate;
 mod keep;
+mod peek;
+mod put;
 mod refresh;
 mod run;
 
@@ -199,21 +201,30 @@ impl<N: Node> Fetch<N> {
         source: Source<N, V>,
         reads: Reads,
     ) -> Result<Led> {
-        let value_type = self.value_type::<V>()?;
         let tokio = self.tokio()?;
-        let run = Run {
-            chain: Arc::clone(&self.chain),
-            flights: Arc::clone(&self.flights),
-            value_type,
-            runtime: runtime.clone(),
-            prefix: Arc::clone(prefix),
-            work: work.clone(),
-        };
+        let run = self.run::<V>(runtime, prefix, &work)?;
         let lead = async move {
             // Flights that a panic drops land with it.
             let _ = catch_panic(run.lead(flights, source, reads)).await;
         };
         Ok(work.lead(Box::pin(lead), tokio))
+    }
+
+    /// What does `work`.
+    fn run<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        prefix: &Arc<Prefix>,
+        work: &Work,
+    ) -> Result<Run<N>> {
+        Ok(Run {
+            chain: Arc::clone(&self.chain),
+            flights: Arc::clone(&self.flights),
+            value_type: self.value_type::<V>()?,
+            runtime: runtime.clone(),
+            prefix: Arc::clone(prefix),
+            work: work.clone(),
+        })
     }
 
     /// The tokio runtime that is running.

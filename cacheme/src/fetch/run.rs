@@ -67,7 +67,7 @@ impl<N: Node> Run<N> {
             self.keep_local(&read);
             if self.lacks_remote(&read) {
                 Flight::answer_all(read.iter().map(Arrived::answer));
-                self.keep_remote(&read, &down).await;
+                let _ = self.keep_remote(&read, &down).await;
             }
             Flight::land_all(read.into_iter().map(Arrived::landing));
         }
@@ -76,7 +76,8 @@ impl<N: Node> Run<N> {
         }
         let loaded = self.load(open, source).await;
         self.keep_local(&loaded);
-        self.keep_remote(&loaded, &down).await;
+        // What couldn't be written is counted, and no failure of the load.
+        let _ = self.keep_remote(&loaded, &down).await;
         Flight::land_all(loaded.into_iter().map(Arrived::landing));
     }
 
@@ -166,27 +167,8 @@ impl<N: Node> Run<N> {
         let now = remote.now(&**self.runtime.clock());
         let answers = digests.into_iter().zip(frames);
         answers
-            .map(|(digest, frame)| self.decode(digest, &frame?, now))
+            .map(|(digest, frame)| self.value_type.decode::<V, N::Codec>(digest, &frame?, now))
             .collect()
-    }
-
-    pub(super) fn seal(&self, digest: u64) -> Seal {
-        Seal {
-            codec: self.value_type.codec,
-            fingerprint: self.value_type.fingerprint,
-            digest,
-        }
-    }
-
-    fn decode<V: Cacheable<N::Codec>>(
-        &self,
-        digest: u64,
-        frame: &[u8],
-        now: Duration,
-    ) -> Result<Found<V>, Miss> {
-        let (bytes, left) = self.seal(digest).open(frame, now)?;
-        let value = quietly(|| V::decode(bytes)).map_err(|_| Miss::Corrupt)?;
-        Ok(Found { value, left })
     }
 
     /// Loads what is open. Flights whose load failed land with the error.
@@ -246,12 +228,35 @@ impl<N: Node> Run<N> {
 }
 
 impl<N: Node, V: Clone> Arrived<N, V> {
-    fn landing(self) -> (Flight<N, V>, Result<V>) {
+    pub(super) fn landing(self) -> (Flight<N, V>, Result<V>) {
         (self.leg.flight, Ok(self.value))
     }
 
-    fn answer(&self) -> (&Flight<N, V>, Result<V>) {
+    pub(super) fn answer(&self) -> (&Flight<N, V>, Result<V>) {
         (&self.leg.flight, Ok(self.value.clone()))
+    }
+}
+
+impl ValueType {
+    /// What an entry with this digest has to show.
+    pub(super) fn seal(&self, digest: u64) -> Seal {
+        Seal {
+            codec: self.codec,
+            fingerprint: self.fingerprint,
+            digest,
+        }
+    }
+
+    /// Reads the value in a frame, by the time of its storage.
+    pub(super) fn decode<V: Cacheable<C>, C>(
+        &self,
+        digest: u64,
+        frame: &[u8],
+        now: Duration,
+    ) -> Result<Found<V>, Miss> {
+        let (bytes, left) = self.seal(digest).open(frame, now)?;
+        let value = quietly(|| V::decode(bytes)).map_err(|_| Miss::Corrupt)?;
+        Ok(Found { value, left })
     }
 }
 

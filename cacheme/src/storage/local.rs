@@ -121,6 +121,21 @@ impl LocalCache {
         Ok(Found { value, left })
     }
 
+    /// What `read` makes of the value of `node`, which the policy doesn't notice.
+    pub(crate) fn peek<N: Node, V: Send + Sync + 'static, R>(
+        &self,
+        scope: u64,
+        node: &N,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
+        let value = PhantomData;
+        let sought: Sought<'_, N, V> = Sought { scope, node, value };
+        let read = |held: &Held<N, V>| read(&held.value);
+        self.entries
+            .peek_key_value(&sought, |kept, ()| kept.as_held().map(read))
+            .flatten()
+    }
+
     #[inline]
     fn read<N: Node, V: Send + Sync + 'static, R>(
         &self,

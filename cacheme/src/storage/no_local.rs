@@ -19,6 +19,15 @@ impl LocalCache {
         match *self {}
     }
 
+    pub(crate) fn peek<N: Node, V, R>(
+        &self,
+        _scope: u64,
+        _node: &N,
+        _read: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
+        match *self {}
+    }
+
     pub(crate) fn put<N: Node, V>(&self, _scope: u64, _node: N, _value: V, _ttl: Option<Duration>) {
         match *self {}
     }

@@ -198,6 +198,35 @@ fn promise_2_a_flight_lost_with_its_tokio_runtime_is_begun_anew() {
 }
 
 #[tokio::test]
+async fn a_put_may_be_dropped_at_every_await() {
+    for polls in 1..20 {
+        let bench = Bench::new(Acts::Load).await;
+        let pairs = (5..10).map(|number| (Numbered { number }, number + 90));
+        poll_and_drop(bench.runtime.put_all(pairs), polls).await;
+        // It goes on for the far tier.
+        until(|| bench.far.entries().len() == 5).await;
+        let nodes = (5..10).map(|number| Numbered { number });
+        let values = promptly(bench.runtime.get_all(nodes)).await;
+        assert_eq!(values.expect("values"), [95, 96, 97, 98, 99]);
+        assert!(bench.script.calls().is_empty(), "after {polls} polls");
+        bench.figures_add_up();
+    }
+}
+
+#[tokio::test]
+async fn a_look_may_be_dropped_at_every_await() {
+    for polls in 0..10 {
+        let bench = Bench::new(Acts::Load).await;
+        poll_and_drop(bench.runtime.peek(Numbered { number: 7 }), polls).await;
+        poll_and_drop(bench.runtime.contains(Numbered { number: 7 }), polls).await;
+        let get = bench.runtime.get(Numbered { number: 7 });
+        assert_eq!(promptly(get).await.expect("a value"), 7);
+        assert_eq!(bench.requests(), 1);
+        bench.figures_add_up();
+    }
+}
+
+#[tokio::test]
 async fn promise_2_get_many_may_be_dropped_at_every_await() {
     for polls in 0..30 {
         let bench = Bench::new(Acts::FailFor(6)).await;

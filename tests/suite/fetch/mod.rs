@@ -5,6 +5,8 @@ mod cancellation;
 mod chain;
 mod failure;
 mod invalidation;
+mod peek;
+mod put;
 mod stampede;
 
 use std::time::Duration;
