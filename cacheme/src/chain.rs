@@ -118,6 +118,11 @@ impl Chain {
 }
 
 impl Link {
+    /// The storage's name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(crate) fn local(&self) -> Option<&Arc<LocalCache>> {
         match &self.storage {
             Ready::Local(cache) => Some(cache),

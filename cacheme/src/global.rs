@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::cached::Cached;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::load::{Load, LoadContext, LoadResult};
@@ -110,6 +111,32 @@ where
     I: IntoIterator<Item = N>,
 {
     global().get_many(nodes)
+}
+
+/// [`Cacheme::get_if_present`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn get_if_present<N: Load>(node: N) -> Result<Option<N::Value>> {
+    global().get_if_present(node).await
+}
+
+/// [`Cacheme::get_entry`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn get_entry<N: Load>(node: N) -> Result<Cached<N::Value>> {
+    global().get_entry(node).await
 }
 
 /// [`Cacheme::peek`] on the [global](global) runtime.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Boarding, Fetch, Reads, Source};
+use crate::cached::Cached;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flight, Outcomes, Waiting, Work};
 use crate::load::Load;
@@ -48,13 +49,13 @@ type Wanted<N> = (usize, Aim<N>);
 /// What became of the nodes of a batch that the leading local tiers didn't have.
 struct Boarded<N: Node, V> {
     /// The flights that this batch leads.
-    flights: Vec<Flight<N, V>>,
+    flights: Vec<Flight<N, Cached<V>>>,
     /// The place in the result of each.
     places: Vec<usize>,
     /// Nodes that are there once more: the place in the result, and that in `flights`.
     twins: Vec<(usize, usize)>,
     /// Nodes that others' flights are under way for.
-    joined: Vec<(Wanted<N>, Waiting<V>)>,
+    joined: Vec<(Wanted<N>, Waiting<Cached<V>>)>,
 }
 
 impl<N: Load> Fetch<N> {
@@ -110,7 +111,8 @@ impl<N: Load> Fetch<N> {
                 let outcomes = outcomes.take(places.len());
                 for (&place, outcome) in places.iter().zip(outcomes) {
                     let lost = || Err(Error::lost(self.chain().meta.name()));
-                    values[place] = Some(outcome.unwrap_or_else(lost));
+                    let outcome = outcome.unwrap_or_else(lost);
+                    values[place] = Some(outcome.map(Cached::into_value));
                 }
                 for (place, flight) in twins {
                     let value = values[places[flight]].clone();
@@ -119,7 +121,7 @@ impl<N: Load> Fetch<N> {
             }
             for (wanted, waiting) in joined {
                 match waiting.outcome().await {
-                    Some(outcome) => values[wanted.0] = Some(outcome),
+                    Some(outcome) => values[wanted.0] = Some(outcome.map(Cached::into_value)),
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     None => missing.push(wanted),
                 }
@@ -132,7 +134,7 @@ impl<N: Load> Fetch<N> {
     fn board_all(
         &self,
         work: &Work,
-        outcomes: &Arc<Outcomes<N::Value>>,
+        outcomes: &Arc<Outcomes<Cached<N::Value>>>,
         values: &mut Values<N::Value>,
         missing: Vec<Wanted<N>>,
     ) -> Boarded<N, N::Value> {
@@ -153,7 +155,7 @@ impl<N: Load> Fetch<N> {
             for (place, aim) in missing.by_ref().take(AT_ONCE) {
                 let flight = boarded.flights.len();
                 match self.board(&mut table, aim, work, outcomes, flight) {
-                    Boarding::There(value) => values[place] = Some(Ok(value)),
+                    Boarding::There(entry) => values[place] = Some(Ok(entry.into_value())),
                     Boarding::Joins(_, waiting, _) if waiting.is_of(outcomes) => {
                         boarded.twins.push((place, waiting.place()));
                     }

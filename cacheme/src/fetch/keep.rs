@@ -6,6 +6,7 @@ use super::invalidate::remove;
 use super::run::{Arrived, Run, quietly};
 use crate::chain::{Link, Remote};
 use crate::codec::Cacheable;
+use crate::envelope::Span;
 use crate::error::{BoxError, Result};
 use crate::key::Key;
 use crate::node::Node;
@@ -18,6 +19,12 @@ impl<N: Node> Run<N> {
         arrived.until.map(|until| until.saturating_sub(now))
     }
 
+    /// How old a value is by now.
+    fn age<V>(&self, arrived: &Arrived<N, V>) -> Duration {
+        let since = self.runtime.clock().monotonic().saturating_sub(arrived.at);
+        arrived.age.saturating_add(since)
+    }
+
     /// Puts values into the local tiers that lack them.
     pub(super) fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
         let is_local = |link: &Link| link.local().is_some();
@@ -27,14 +34,14 @@ impl<N: Node> Run<N> {
             }
             let aim = arrived.leg.flight.aim();
             let table = self.flights.lock();
-            let left = self.left(arrived);
+            let (left, age) = (self.left(arrived), self.age(arrived));
             if !table.lets(&arrived.leg.flight) || left == Some(Duration::ZERO) {
                 continue;
             }
             for link in &self.chain.tiers[..arrived.lacking] {
                 if let Some(cache) = link.local() {
                     let (node, value) = (aim.node().duplicate(), arrived.value.clone());
-                    cache.put(aim.scope, node, value, link.ttl(left));
+                    cache.put(aim.scope, node, value, link.ttl(left), age);
                     link.counters.wrote(1);
                 }
             }
@@ -86,7 +93,12 @@ impl<N: Node> Run<N> {
             if left == Some(Duration::ZERO) {
                 continue;
             }
-            match self.encode(key, &arrived.value, link.ttl(left), now) {
+            let span = Span {
+                now,
+                age: self.age(arrived),
+                ttl: link.ttl(left),
+            };
+            match self.encode(key, &arrived.value, span) {
                 Ok(entry) => {
                     written.push((&arrived.leg.flight, &key.0));
                     entries.push(entry);
@@ -125,13 +137,12 @@ impl<N: Node> Run<N> {
         &self,
         (key, digest): &(Key, u64),
         value: &V,
-        ttl: Option<Duration>,
-        now: Duration,
+        span: Span,
     ) -> Result<Entry, BoxError> {
         let encode = |out: &mut Vec<u8>| quietly(|| value.encode(out));
-        let frame = self.value_type.seal(*digest).close(now, ttl, encode)?;
+        let frame = self.value_type.seal(*digest).close(span, encode)?;
         let entry = Entry::new(key.clone(), frame);
-        Ok(match ttl {
+        Ok(match span.ttl {
             Some(ttl) => entry.with_ttl(ttl),
             None => entry,
         })

@@ -1,14 +1,15 @@
 //! Values that are at hand, put into every tier.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::Fetch;
 use super::run::{Arrived, Leg};
+use crate::cached::Source;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Outcomes, Work, catch_panic};
+use crate::flight::{Aim, Flight, Outcomes, Purpose, Work, catch_panic};
 use crate::key::Keys;
 use crate::load::Load;
 use crate::node::Id;
@@ -100,7 +101,7 @@ impl<N: Load> Fetch<N> {
         let run = self.run::<N::Value>(runtime, &prefix, &work)?;
         // Everything that is wrong with them shows before a flight begins.
         let tokio = self.chain.has_remote().then(|| self.tokio()).transpose()?;
-        let arrived = self.arrive(&prefix, &work, values)?;
+        let arrived = self.arrive(runtime, &prefix, &work, values)?;
         run.keep_local(&arrived);
         let Some(tokio) = tokio else {
             Flight::land_all(arrived.into_iter().map(Arrived::landing));
@@ -123,7 +124,8 @@ impl<N: Load> Fetch<N> {
     /// Starts a flight for each value, and answers it at once.
     fn arrive(
         &self,
-        prefix: &Arc<Prefix>,
+        runtime: &Cacheme,
+        prefix: &Prefix,
         work: &Work,
         values: HashMap<Id<N>, N::Value>,
     ) -> Result<Vec<Arrived<N, N::Value>>> {
@@ -135,13 +137,18 @@ impl<N: Load> Fetch<N> {
         let keys = values.keys().map(|Id(node)| key(node));
         let keys: Vec<_> = keys.collect::<Result<_>>()?;
         let outcomes = Outcomes::new(values.len());
+        let at = runtime.clock().monotonic();
         let start = |(place, ((id, value), key))| {
             let scope = prefix.scope;
             let (aim, table) = (Aim { scope, id }, &mut self.flights.lock());
-            let flight = self.flights.start(table, aim, work, &outcomes, place);
+            let (flights, purpose) = (&self.flights, Purpose::Load);
+            let flight = flights.start(table, aim, work, &outcomes, place, purpose);
             Arrived {
                 leg: Leg { flight, key },
                 value,
+                source: Source::Loaded,
+                age: Duration::ZERO,
+                at,
                 until: None,
                 lacking: self.chain.tiers.len(),
             }

@@ -28,7 +28,14 @@ impl LocalCache {
         match *self {}
     }
 
-    pub(crate) fn put<N: Node, V>(&self, _scope: u64, _node: N, _value: V, _ttl: Option<Duration>) {
+    pub(crate) fn put<N: Node, V>(
+        &self,
+        _scope: u64,
+        _node: N,
+        _value: V,
+        _ttl: Option<Duration>,
+        _age: Duration,
+    ) {
         match *self {}
     }
 

@@ -241,3 +241,29 @@ async fn promise_2_get_many_may_be_dropped_at_every_await() {
         bench.figures_add_up();
     }
 }
+
+#[tokio::test]
+async fn promise_2_get_if_present_and_get_entry_may_be_dropped_at_every_await() {
+    for polls in 0..30 {
+        let (bench, full) = (Bench::new(Acts::Load).await, Bench::new(Acts::Load).await);
+        let get_entry = |bench: &Bench| {
+            let runtime = bench.runtime.clone();
+            async move { runtime.get_entry(Numbered { number: 7 }).await }
+        };
+        let present = |number| bench.runtime.get_if_present(Numbered { number });
+        poll_and_drop(get_entry(&full), polls).await;
+        let entry = promptly(get_entry(&full)).await.expect("a value");
+        assert_eq!(entry.into_value(), 7);
+        assert_eq!(full.script.calls().len(), 1, "after {polls} polls");
+        // A request that is gone may have left its write to a task.
+        until(|| full.far.entries().len() == 1).await;
+        bench.far.entries().extend(full.far.entries().clone());
+        poll_and_drop(present(7), polls).await;
+        poll_and_drop(present(8), polls).await;
+        assert_eq!(promptly(present(7)).await.expect("a look"), Some(7));
+        assert_eq!(promptly(present(8)).await.expect("a look"), None);
+        assert!(bench.script.calls().is_empty());
+        bench.figures_add_up();
+        full.figures_add_up();
+    }
+}

@@ -3,9 +3,11 @@
 mod batch;
 mod cancellation;
 mod chain;
+mod entry;
 mod failure;
 mod invalidation;
 mod peek;
+mod present;
 mod put;
 mod stampede;
 
