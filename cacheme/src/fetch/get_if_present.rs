@@ -77,31 +77,31 @@ impl<N: Load> Fetch<N> {
     /// Looks into the tiers behind the leading local ones.
     async fn find(&self, runtime: &Cacheme, node: N) -> Result<Option<N::Value>> {
         self.value_type::<N::Value>()?;
-        let counters = &self.chain.counters;
+        // A flight counts its misses itself. All is counted before a wait, which may be cancelled.
+        let passed = |event| {
+            self.chain.counters.add(NodeEvent::Passed, 1);
+            self.chain.counters.add(event, 1);
+        };
         if !self.chain.has_remote() {
-            counters.add(NodeEvent::Passed, 1);
-            counters.add(NodeEvent::Missed, 1);
+            passed(NodeEvent::Missed);
             return Ok(None);
         }
         let (tokio, prefix) = (self.tokio()?, runtime.prefix());
         let (work, outcomes) = (Work::new(), Outcomes::new(1));
         let run = self.run::<N::Value>(runtime, &prefix, &work)?;
         let looking = self.looking(Aim::new(prefix.scope, node), &work, &outcomes);
-        // Counted before the wait, which may be cancelled.
         match looking {
             Looking::There(entry) => {
-                counters.add(NodeEvent::Passed, 1);
-                counters.add(NodeEvent::Joined, 1);
+                passed(NodeEvent::Joined);
                 Ok(Some(entry.into_value()))
             }
             Looking::Joins(waiting, work) => {
                 work.share();
-                counters.add(NodeEvent::Passed, 1);
-                counters.add(NodeEvent::Joined, 1);
+                passed(NodeEvent::Joined);
                 value(waiting.outcome().await)
             }
             Looking::Leads(flight) => {
-                counters.add(NodeEvent::Passed, 1);
+                self.chain.counters.add(NodeEvent::Passed, 1);
                 let look = async move {
                     // A flight that a panic drops lands with it.
                     let _ = catch_panic(run.look(flight)).await;

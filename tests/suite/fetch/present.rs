@@ -114,9 +114,29 @@ async fn a_load_under_way_is_not_waited_for() {
     );
     bench.script.set(Acts::Load);
     assert_eq!(ended(load).await, 7);
+    bench.far.take_calls();
     assert_eq!(bench.present().await, Some(7));
+    assert_eq!(
+        bench.far.take_calls(),
+        [],
+        "the load was kept in the near tier"
+    );
     assert_eq!(bench.figures(), [4, 2, 0, 2]);
     assert_eq!(bench.script.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_load_under_way_is_kept_all_the_same() {
+    let bench = Bench::new(Acts::Wait).await;
+    let load = bench.spawn_load();
+    until(|| bench.script.calls().len() == 1).await;
+    assert_eq!(bench.present().await, None);
+    bench.script.set(Acts::Load);
+    assert_eq!(ended(load).await, 7);
+    assert_eq!(bench.far.entries().len(), 1);
+    bench.far.take_calls();
+    assert_eq!(bench.present().await, Some(7));
+    assert_eq!(bench.far.take_calls(), [], "it is in the near tier");
 }
 
 #[tokio::test]
