@@ -118,6 +118,11 @@ impl Chain {
 }
 
 impl Link {
+    /// The storage's name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(crate) fn local(&self) -> Option<&Arc<LocalCache>> {
         match &self.storage {
             Ready::Local(cache) => Some(cache),
@@ -169,11 +174,17 @@ impl Remote<'_> {
     }
 
     /// Writes entries, and counts whether it could.
-    pub(crate) async fn write(self, entries: &[Entry], deadline: Duration) {
-        match within(deadline, || self.storage.put_many(entries)).await {
-            Ok(()) => self.link.counters.wrote(entries.len()),
-            Err(_) => self.link.counters.failed(entries.len()),
-        }
+    pub(crate) async fn write(self, entries: &[Entry], deadline: Duration) -> Result<()> {
+        let written = within(deadline, || self.storage.put_many(entries)).await;
+        written.map_err(|error| self.refused(entries.len(), error))?;
+        self.link.counters.wrote(entries.len());
+        Ok(())
+    }
+
+    /// The error of entries that could not be written, counted.
+    pub(crate) fn refused(self, entries: usize, error: BoxError) -> Error {
+        self.link.counters.failed(entries);
+        Error::storage_failed(self.link.name, "write entries", error)
     }
 
     /// Removes the entries of `keys`.

@@ -10,7 +10,7 @@
 //! | 6 | 2 | flags, none yet |
 //! | 8 | 8 | fingerprint of the value type's structure |
 //! | 16 | 8 | digest of the node's type and key |
-//! | 24 | 8 | created, ms since the Unix epoch |
+//! | 24 | 8 | created: when the value was loaded, ms since the Unix epoch |
 //! | 32 | 8 | expires, ms since the Unix epoch; all ones is never |
 //! | 40 | 8 | length of the value's bytes |
 //! | 48 | | the value's bytes |
@@ -42,6 +42,27 @@ pub(crate) struct Seal {
     pub(crate) digest: u64,
 }
 
+/// The times of an entry, by its storage's clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) now: Duration,
+    /// How long ago its value was loaded.
+    pub(crate) age: Duration,
+    /// How long it is kept from now on; `None` is for ever.
+    pub(crate) ttl: Option<Duration>,
+}
+
+/// What is in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Opened<'a> {
+    /// The value's bytes.
+    pub(crate) value: &'a [u8],
+    /// How long it may still be kept; `None` is for ever.
+    pub(crate) left: Option<Duration>,
+    /// How long ago it was loaded.
+    pub(crate) age: Duration,
+}
+
 impl Seal {
     /// What the digests of a node type's keys begin with.
     pub(crate) fn seed(meta: &Meta) -> u64 {
@@ -59,11 +80,10 @@ impl Seal {
         xxh3_64_with_seed(key_and_kinds.as_bytes(), seed)
     }
 
-    /// Frames what `encode` writes, to expire `ttl` after `now`.
+    /// Frames what `encode` writes.
     pub(crate) fn close(
         &self,
-        now: Duration,
-        ttl: Option<Duration>,
+        Span { now, age, ttl }: Span,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), BoxError>,
     ) -> Result<Bytes, BoxError> {
         let mut frame = Vec::with_capacity(HEADER + CHECKSUM + 64);
@@ -71,7 +91,7 @@ impl Seal {
         frame.extend([VERSION, self.codec, 0, 0]);
         frame.extend(self.fingerprint.to_le_bytes());
         frame.extend(self.digest.to_le_bytes());
-        frame.extend(millis(now).to_le_bytes());
+        frame.extend(millis(now.saturating_sub(age)).to_le_bytes());
         let expires = ttl.map_or(NEVER, |ttl| millis(now.saturating_add(ttl)));
         frame.extend(expires.to_le_bytes());
         frame.extend([0; 8]);
@@ -83,12 +103,8 @@ impl Seal {
         Ok(frame.into())
     }
 
-    /// Checks a frame and returns the value's bytes and the life left to it.
-    pub(crate) fn open<'a>(
-        &self,
-        frame: &'a [u8],
-        now: Duration,
-    ) -> Result<(&'a [u8], Option<Duration>), Miss> {
+    /// Checks a frame and returns what is in it.
+    pub(crate) fn open<'a>(&self, frame: &'a [u8], now: Duration) -> Result<Opened<'a>, Miss> {
         let (body, checksum) = frame.split_last_chunk::<CHECKSUM>().ok_or(Miss::Corrupt)?;
         if body.len() < HEADER {
             return Err(Miss::Corrupt);
@@ -122,7 +138,8 @@ impl Seal {
         if left == Some(Duration::ZERO) {
             return Err(Miss::Expired);
         }
-        Ok((value, left))
+        let age = Duration::from_millis(millis(now).saturating_sub(word(24)));
+        Ok(Opened { value, left, age })
     }
 }
 
@@ -136,6 +153,7 @@ mod tests {
         digest: 3,
     };
     const NOW: Duration = Duration::from_secs(1000);
+    const AGE: Duration = Duration::from_secs(5);
     const TTL: Duration = Duration::from_secs(60);
 
     fn frame(ttl: Option<Duration>) -> Bytes {
@@ -143,17 +161,32 @@ mod tests {
             out.extend(b"the value");
             Ok(())
         };
-        SEAL.close(NOW, ttl, encode).expect("encode succeeds")
+        let span = Span {
+            now: NOW,
+            age: AGE,
+            ttl,
+        };
+        SEAL.close(span, encode).expect("encode succeeds")
     }
 
     #[test]
     fn opens_what_it_closed() {
-        assert_eq!(SEAL.open(&frame(None), NOW), Ok((&b"the value"[..], None)));
-        let later = NOW + Duration::from_secs(20);
+        let opened = |left, age| {
+            let value = &b"the value"[..];
+            Ok(Opened { value, left, age })
+        };
+        assert_eq!(SEAL.open(&frame(None), NOW), opened(None, AGE));
+        let passed = Duration::from_secs(20);
         let left = Some(Duration::from_secs(40));
         assert_eq!(
-            SEAL.open(&frame(Some(TTL)), later),
-            Ok((&b"the value"[..], left))
+            SEAL.open(&frame(Some(TTL)), NOW + passed),
+            opened(left, AGE + passed)
+        );
+        // By a clock that is behind the one it was written by.
+        let before = Duration::from_secs(991);
+        assert_eq!(
+            SEAL.open(&frame(None), before),
+            opened(None, Duration::ZERO)
         );
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::cached::Cached;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::load::{Load, LoadContext, LoadResult};
@@ -93,6 +94,105 @@ where
     I: IntoIterator<Item = N>,
 {
     global().get_all(nodes)
+}
+
+/// [`Cacheme::get_many`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub fn get_many<N, I>(nodes: I) -> impl Future<Output = Result<Vec<Result<N::Value>>>> + Send
+where
+    N: Load,
+    I: IntoIterator<Item = N>,
+{
+    global().get_many(nodes)
+}
+
+/// [`Cacheme::get_if_present`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn get_if_present<N: Load>(node: N) -> Result<Option<N::Value>> {
+    global().get_if_present(node).await
+}
+
+/// [`Cacheme::get_entry`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn get_entry<N: Load>(node: N) -> Result<Cached<N::Value>> {
+    global().get_entry(node).await
+}
+
+/// [`Cacheme::peek`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn peek<N: Load>(node: N) -> Result<Option<N::Value>> {
+    global().peek(node).await
+}
+
+/// [`Cacheme::contains`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn contains<N: Load>(node: N) -> Result<bool> {
+    global().contains(node).await
+}
+
+/// [`Cacheme::put`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn put<N: Load>(node: N, value: N::Value) -> Result<()> {
+    global().put(node, value).await
+}
+
+/// [`Cacheme::put_all`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub fn put_all<N, I>(pairs: I) -> impl Future<Output = Result<()>> + Send
+where
+    N: Load,
+    I: IntoIterator<Item = (N, N::Value)>,
+{
+    global().put_all(pairs)
 }
 
 /// [`Cacheme::refresh`] on the [global](global) runtime.

@@ -71,6 +71,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod cached;
 mod chain;
 mod clock;
 pub mod codec;
@@ -102,12 +103,13 @@ pub mod testing;
 pub use cacheme_macros::{Node, node};
 
 pub use crate::builder::Builder;
+pub use crate::cached::{Cached, Source};
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};
 pub use crate::global::{
-    get, get_all, get_with, global, invalidate, nodes, refresh, register_storage, set_prefix,
-    set_state, stats,
+    contains, get, get_all, get_entry, get_if_present, get_many, get_with, global, invalidate,
+    nodes, peek, put, put_all, refresh, register_storage, set_prefix, set_state, stats,
 };
 pub use crate::key::{Key, KeyWriter};
 pub use crate::load::{Load, LoadContext, LoadResult, Loaded};

@@ -153,10 +153,32 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         Q: Hash + Equivalent<K> + ?Sized,
         V: Clone,
     {
+        self.peek_key_value(key, |_key, value| value.clone())
+    }
+
+    /// Runs a closure on the entry of a key, with the key as it was inserted, if it has one that is
+    /// live. Leaves no trace, as [`peek`](Self::peek); the closure is one as for
+    /// [`lookup_key_value`](Self::lookup_key_value).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use cacheme_tinylfu::Cache;
+    ///
+    /// let cache = Cache::new(100);
+    /// cache.insert("one".to_owned(), 1);
+    /// let entry = cache.peek_key_value("one", |key, value| format!("{key} is {value}"));
+    /// assert_eq!(entry.as_deref(), Some("one is 1"));
+    /// ```
+    pub fn peek_key_value<Q, R>(&self, key: &Q, read: impl FnOnce(&K, &V) -> R) -> Option<R>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
         let hash = self.hasher.hash_one(key);
         let shard = self.partition.shard(hash).read();
         let (slot, node) = shard.find(Print::new(hash), key)?;
-        shard.is_live(slot, &self.clock).then(|| node.value.clone())
+        let is_live = shard.is_live(slot, &self.clock);
+        is_live.then(|| read(&node.key, &node.value))
     }
 
     /// Whether a key has a live entry. Leaves no trace, as [`peek`](Self::peek).

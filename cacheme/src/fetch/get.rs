@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::{Boarding, Fetch, Reads, Source};
+use crate::cached::Cached;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Led, Outcomes, Work};
@@ -48,7 +49,10 @@ impl Cacheme {
                 if let Some(value) = fetch.hit(self.scope(), &node) {
                     return Poll::Ready(Ok(value));
                 }
-                miss = Some(Box::pin(fetch.miss(self, node, load_one::<N>)));
+                miss = Some(Box::pin(async move {
+                    let entry = fetch.miss(self, node, load_one::<N>).await?;
+                    Ok(entry.into_value())
+                }));
             }
             match &mut miss {
                 Some(miss) => miss.as_mut().poll(cx),
@@ -106,7 +110,7 @@ impl Cacheme {
         };
         match fetch.hit(self.scope(), &node) {
             Some(value) => Ok(value),
-            None => Box::pin(fetch.miss(self, node, source)).await,
+            None => Ok(Box::pin(fetch.miss(self, node, source)).await?.into_value()),
         }
     }
 }
@@ -127,12 +131,12 @@ pub(super) fn load_one<N: Load>() -> Source<N, N::Value> {
 
 impl<N: Node> Fetch<N> {
     /// Gets the value from a flight. `source` is used when this request is the one to lead it.
-    async fn miss<V: Cacheable<N::Codec>>(
+    pub(super) async fn miss<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         node: N,
         source: impl FnOnce() -> Source<N, V>,
-    ) -> Result<V> {
+    ) -> Result<Cached<V>> {
         self.value_type::<V>()?;
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Passed, 1);
@@ -151,7 +155,7 @@ impl<N: Node> Fetch<N> {
                     // Before the wait, which may be cancelled.
                     counters.add(NodeEvent::Joined, 1);
                     if let Some(outcome) = waiting.outcome().await {
-                        return outcome;
+                        return outcome.map(Cached::joined);
                     }
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     counters.add(NodeEvent::Passed, 1);
@@ -170,8 +174,8 @@ impl<N: Node> Fetch<N> {
     pub(super) async fn outcome<V: Clone>(
         &self,
         led: &Led,
-        outcomes: Arc<Outcomes<V>>,
-    ) -> Result<V> {
+        outcomes: Arc<Outcomes<Cached<V>>>,
+    ) -> Result<Cached<V>> {
         led.until(outcomes.over(0..1)).await;
         let mut outcome = outcomes.take(1);
         let outcome = outcome.pop().flatten();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Boarding, Fetch, Reads, Source};
+use crate::cached::Cached;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flight, Outcomes, Waiting, Work};
 use crate::load::Load;
@@ -33,19 +34,14 @@ impl Cacheme {
     {
         let nodes: Vec<N> = nodes.into_iter().collect();
         async move {
-            let fetch = self.fetch::<N>()?;
-            let prefix = self.prefix();
-            let (mut values, missing) = fetch.split(prefix.scope, nodes);
-            if !missing.is_empty() {
-                fetch.miss_all(self, &prefix, &mut values, missing).await?;
-            }
-            Ok(values.into_iter().flatten().collect())
+            let outcomes = self.fetch::<N>()?.batch(self, nodes).await?;
+            outcomes.into_iter().flatten().collect()
         }
     }
 }
 
-/// The result of a batch, growing.
-type Values<V> = Vec<Option<V>>;
+/// The result of a batch, growing: what became of each node.
+pub(super) type Values<V> = Vec<Option<Result<V>>>;
 
 /// A node and the place in the result that its value goes to.
 type Wanted<N> = (usize, Aim<N>);
@@ -53,16 +49,27 @@ type Wanted<N> = (usize, Aim<N>);
 /// What became of the nodes of a batch that the leading local tiers didn't have.
 struct Boarded<N: Node, V> {
     /// The flights that this batch leads.
-    flights: Vec<Flight<N, V>>,
+    flights: Vec<Flight<N, Cached<V>>>,
     /// The place in the result of each.
     places: Vec<usize>,
     /// Nodes that are there once more: the place in the result, and that in `flights`.
     twins: Vec<(usize, usize)>,
     /// Nodes that others' flights are under way for.
-    joined: Vec<(Wanted<N>, Waiting<V>)>,
+    joined: Vec<(Wanted<N>, Waiting<Cached<V>>)>,
 }
 
 impl<N: Load> Fetch<N> {
+    /// What became of each node, in their order.
+    pub(super) async fn batch(&self, runtime: &Cacheme, nodes: Vec<N>) -> Result<Values<N::Value>> {
+        let prefix = runtime.prefix();
+        let (mut values, missing) = self.split(prefix.scope, nodes);
+        if !missing.is_empty() {
+            self.miss_all(runtime, &prefix, &mut values, missing)
+                .await?;
+        }
+        Ok(values)
+    }
+
     /// Takes what the leading local tiers have.
     fn split(&self, scope: u64, nodes: Vec<N>) -> (Values<N::Value>, Vec<Wanted<N>>) {
         let mut values = Vec::with_capacity(nodes.len());
@@ -72,7 +79,7 @@ impl<N: Load> Fetch<N> {
             if value.is_none() {
                 missing.push((place, Aim::new(scope, node)));
             }
-            values.push(value);
+            values.push(value.map(Ok));
         }
         (values, missing)
     }
@@ -87,12 +94,6 @@ impl<N: Load> Fetch<N> {
     ) -> Result<()> {
         self.value_type::<N::Value>()?;
         let counters = &self.chain().counters;
-        let mut failed: Option<(usize, Error)> = None;
-        let mut fail = |place, error| {
-            if failed.as_ref().is_none_or(|(first, _)| place < *first) {
-                failed = Some((place, error));
-            }
-        };
         while !missing.is_empty() {
             counters.add(NodeEvent::Passed, missing.len());
             let (work, outcomes) = (Work::new(), Outcomes::new(missing.len()));
@@ -109,10 +110,9 @@ impl<N: Load> Fetch<N> {
                 led.until(outcomes.over(0..places.len())).await;
                 let outcomes = outcomes.take(places.len());
                 for (&place, outcome) in places.iter().zip(outcomes) {
-                    match outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name()))) {
-                        Ok(value) => values[place] = Some(value),
-                        Err(error) => fail(place, error),
-                    }
+                    let lost = || Err(Error::lost(self.chain().meta.name()));
+                    let outcome = outcome.unwrap_or_else(lost);
+                    values[place] = Some(outcome.map(Cached::into_value));
                 }
                 for (place, flight) in twins {
                     let value = values[places[flight]].clone();
@@ -121,21 +121,20 @@ impl<N: Load> Fetch<N> {
             }
             for (wanted, waiting) in joined {
                 match waiting.outcome().await {
-                    Some(Ok(value)) => values[wanted.0] = Some(value),
-                    Some(Err(error)) => fail(wanted.0, error),
+                    Some(outcome) => values[wanted.0] = Some(outcome.map(Cached::into_value)),
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     None => missing.push(wanted),
                 }
             }
         }
-        failed.map_or(Ok(()), |(_, error)| Err(error))
+        Ok(())
     }
 
     /// Joins the flights that are under way, and starts one for each of the other nodes.
     fn board_all(
         &self,
         work: &Work,
-        outcomes: &Arc<Outcomes<N::Value>>,
+        outcomes: &Arc<Outcomes<Cached<N::Value>>>,
         values: &mut Values<N::Value>,
         missing: Vec<Wanted<N>>,
     ) -> Boarded<N, N::Value> {
@@ -156,7 +155,7 @@ impl<N: Load> Fetch<N> {
             for (place, aim) in missing.by_ref().take(AT_ONCE) {
                 let flight = boarded.flights.len();
                 match self.board(&mut table, aim, work, outcomes, flight) {
-                    Boarding::There(value) => values[place] = Some(value),
+                    Boarding::There(entry) => values[place] = Some(Ok(entry.into_value())),
                     Boarding::Joins(_, waiting, _) if waiting.is_of(outcomes) => {
                         boarded.twins.push((place, waiting.place()));
                     }

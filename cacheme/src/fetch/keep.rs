@@ -6,7 +6,8 @@ use super::invalidate::remove;
 use super::run::{Arrived, Run, quietly};
 use crate::chain::{Link, Remote};
 use crate::codec::Cacheable;
-use crate::error::BoxError;
+use crate::envelope::Span;
+use crate::error::{BoxError, Result};
 use crate::key::Key;
 use crate::node::Node;
 use crate::storage::Entry;
@@ -18,6 +19,12 @@ impl<N: Node> Run<N> {
         arrived.until.map(|until| until.saturating_sub(now))
     }
 
+    /// How old a value is by now.
+    fn age<V>(&self, arrived: &Arrived<N, V>) -> Duration {
+        let since = self.runtime.clock().monotonic().saturating_sub(arrived.at);
+        arrived.age.saturating_add(since)
+    }
+
     /// Puts values into the local tiers that lack them.
     pub(super) fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
         let is_local = |link: &Link| link.local().is_some();
@@ -27,26 +34,28 @@ impl<N: Node> Run<N> {
             }
             let aim = arrived.leg.flight.aim();
             let table = self.flights.lock();
-            let left = self.left(arrived);
+            let (left, age) = (self.left(arrived), self.age(arrived));
             if !table.lets(&arrived.leg.flight) || left == Some(Duration::ZERO) {
                 continue;
             }
             for link in &self.chain.tiers[..arrived.lacking] {
                 if let Some(cache) = link.local() {
                     let (node, value) = (aim.node().duplicate(), arrived.value.clone());
-                    cache.put(aim.scope, node, value, link.ttl(left));
+                    cache.put(aim.scope, node, value, link.ttl(left), age);
                     link.counters.wrote(1);
                 }
             }
         }
     }
 
-    /// Writes values into the remote tiers that lack them.
+    /// Writes values into the remote tiers that lack them. What one of them doesn't take is an
+    /// error, the first one; the others have it all the same.
     pub(super) async fn keep_remote<V: Cacheable<N::Codec>>(
         &self,
         arrived: &[Arrived<N, V>],
         down: &[usize],
-    ) {
+    ) -> Result<()> {
+        let mut outcome = Ok(());
         for (place, link) in self.chain.tiers.iter().enumerate() {
             let Some(remote) = link.remote() else {
                 continue;
@@ -59,9 +68,10 @@ impl<N: Node> Run<N> {
                 // It has just cost its deadline, and would once more.
                 link.counters.failed(lacking.len());
             } else {
-                self.write(link, remote, &lacking).await;
+                outcome = outcome.and(self.write(link, remote, &lacking).await);
             }
         }
+        outcome
     }
 
     /// Writes values into one remote tier, in one round trip.
@@ -70,8 +80,9 @@ impl<N: Node> Run<N> {
         link: &Link,
         remote: Remote<'_>,
         lacking: &[&Arrived<N, V>],
-    ) {
+    ) -> Result<()> {
         let now = remote.now(&**self.runtime.clock());
+        let mut outcome = Ok(());
         let mut written = Vec::new();
         let mut entries = Vec::new();
         for arrived in lacking {
@@ -82,19 +93,24 @@ impl<N: Node> Run<N> {
             if left == Some(Duration::ZERO) {
                 continue;
             }
-            match self.encode(key, &arrived.value, link.ttl(left), now) {
+            let span = Span {
+                now,
+                age: self.age(arrived),
+                ttl: link.ttl(left),
+            };
+            match self.encode(key, &arrived.value, span) {
                 Ok(entry) => {
                     written.push((&arrived.leg.flight, &key.0));
                     entries.push(entry);
                 }
-                Err(_) => link.counters.failed(1),
+                Err(error) => outcome = outcome.and(Err(remote.refused(1, error))),
             }
         }
         if entries.is_empty() {
-            return;
+            return outcome;
         }
         let deadline = self.runtime.storage_timeout();
-        remote.write(&entries, deadline).await;
+        outcome = outcome.and(remote.write(&entries, deadline).await);
         written.retain(|(flight, _)| !flight.is_current());
         if !written.is_empty() {
             // Voided while it was written, and others may have read it since.
@@ -107,6 +123,7 @@ impl<N: Node> Run<N> {
             // A failure is counted there.
             let _ = remove(&self.runtime, &self.chain, &self.flights, &voided).await;
         }
+        outcome
     }
 
     /// Whether a remote tier lacks one of the values.
@@ -120,13 +137,12 @@ impl<N: Node> Run<N> {
         &self,
         (key, digest): &(Key, u64),
         value: &V,
-        ttl: Option<Duration>,
-        now: Duration,
+        span: Span,
     ) -> Result<Entry, BoxError> {
         let encode = |out: &mut Vec<u8>| quietly(|| value.encode(out));
-        let frame = self.seal(*digest).close(now, ttl, encode)?;
+        let frame = self.value_type.seal(*digest).close(span, encode)?;
         let entry = Entry::new(key.clone(), frame);
-        Ok(match ttl {
+        Ok(match span.ttl {
             Some(ttl) => entry.with_ttl(ttl),
             None => entry,
         })

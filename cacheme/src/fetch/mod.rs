@@ -4,8 +4,13 @@
 
 mod get;
 mod get_all;
+mod get_entry;
+mod get_if_present;
+mod get_many;
 mod invalidate;
 mod keep;
+mod peek;
+mod put;
 mod refresh;
 mod run;
 
@@ -17,10 +22,13 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
 use self::run::Run;
+use crate::cached::{self, Cached};
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Flights, Led, Outcomes, Table, Waiting, Work, catch_panic};
+use crate::flight::{
+    Aim, Flight, Flights, Led, Outcomes, Purpose, Table, Waiting, Work, catch_panic,
+};
 use crate::load::{LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -59,11 +67,11 @@ type SourceFuture<N, V> = Pin<Box<dyn Future<Output = LoadResult<Loaded<N, V>>> 
 /// What became of a request that the leading local tiers couldn't answer.
 enum Boarding<N: Node, V> {
     /// The value came into a local tier meanwhile.
-    There(V),
+    There(Cached<V>),
     /// A flight is under way, as a part of this work.
-    Joins(Aim<N>, Waiting<V>, Work),
+    Joins(Aim<N>, Waiting<Cached<V>>, Work),
     /// This request starts the flight.
-    Leads(Flight<N, V>),
+    Leads(Flight<N, Cached<V>>),
 }
 
 impl<N: Node> Fetch<N> {
@@ -129,7 +137,7 @@ impl<N: Node> Fetch<N> {
             };
             for (cache, link) in missed {
                 let ttl = link.ttl(found.left);
-                cache.put(scope, node.duplicate(), found.value.clone(), ttl);
+                cache.put(scope, node.duplicate(), found.value.clone(), ttl, found.age);
                 link.counters.wrote(1);
             }
             return;
@@ -174,18 +182,29 @@ impl<N: Node> Fetch<N> {
         table: &mut Table<N>,
         aim: Aim<N>,
         work: &Work,
-        outcomes: &Arc<Outcomes<V>>,
+        outcomes: &Arc<Outcomes<Cached<V>>>,
         place: usize,
     ) -> Boarding<N, V> {
-        if let Some((waiting, work)) = table.join(&aim) {
+        let purpose = Purpose::Load;
+        if let Some((waiting, work)) = table.join(&aim, purpose) {
             return Boarding::Joins(aim, waiting, work);
         }
-        // A flight may have landed since the tiers were asked.
-        let mut leading = self.chain.leading();
-        if let Some(value) = leading.find_map(|(cache, _)| cache.get(aim.scope, aim.node()).ok()) {
+        if let Some(value) = self.landed(&aim) {
             return Boarding::There(value);
         }
-        Boarding::Leads(self.flights.start(table, aim, work, outcomes, place))
+        let flight = self
+            .flights
+            .start(table, aim, work, outcomes, place, purpose);
+        Boarding::Leads(flight)
+    }
+
+    /// The value that came into a leading local tier since they were asked, under the table's lock:
+    /// a flight may have landed.
+    fn landed<V: Clone + Send + Sync + 'static>(&self, aim: &Aim<N>) -> Option<Cached<V>> {
+        self.chain.leading().find_map(|(cache, link)| {
+            let found = cache.find(aim.scope, aim.node()).ok()?;
+            Some(found.cached(cached::Source::Tier(link.name())))
+        })
     }
 
     /// Begins the work of `flights`, which outlives the caller.
@@ -194,25 +213,34 @@ impl<N: Node> Fetch<N> {
         runtime: &Cacheme,
         prefix: &Arc<Prefix>,
         work: Work,
-        flights: Vec<Flight<N, V>>,
+        flights: Vec<Flight<N, Cached<V>>>,
         source: Source<N, V>,
         reads: Reads,
     ) -> Result<Led> {
-        let value_type = self.value_type::<V>()?;
         let tokio = self.tokio()?;
-        let run = Run {
-            chain: Arc::clone(&self.chain),
-            flights: Arc::clone(&self.flights),
-            value_type,
-            runtime: runtime.clone(),
-            prefix: Arc::clone(prefix),
-            work: work.clone(),
-        };
+        let run = self.run::<V>(runtime, prefix, &work)?;
         let lead = async move {
             // Flights that a panic drops land with it.
             let _ = catch_panic(run.lead(flights, source, reads)).await;
         };
         Ok(work.lead(Box::pin(lead), tokio))
+    }
+
+    /// What does `work`.
+    fn run<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        prefix: &Arc<Prefix>,
+        work: &Work,
+    ) -> Result<Run<N>> {
+        Ok(Run {
+            chain: Arc::clone(&self.chain),
+            flights: Arc::clone(&self.flights),
+            value_type: self.value_type::<V>()?,
+            runtime: runtime.clone(),
+            prefix: Arc::clone(prefix),
+            work: work.clone(),
+        })
     }
 
     /// The tokio runtime that is running.

@@ -3,7 +3,7 @@
 use super::Reads;
 use super::get::load_one;
 use crate::error::Result;
-use crate::flight::{Aim, Outcomes, Work};
+use crate::flight::{Aim, Outcomes, Purpose, Work};
 use crate::load::Load;
 use crate::runtime::Cacheme;
 
@@ -31,10 +31,11 @@ impl Cacheme {
         let (work, outcomes) = (Work::new(), Outcomes::new(1));
         let flight = {
             let mut table = fetch.flights.lock();
-            fetch.flights.start(&mut table, aim, &work, &outcomes, 0)
+            let flights = &fetch.flights;
+            flights.start(&mut table, aim, &work, &outcomes, 0, Purpose::Load)
         };
         let source = load_one::<N>();
         let led = fetch.depart(self, &prefix, work, vec![flight], source, Reads::Nothing)?;
-        fetch.outcome(&led, outcomes).await
+        Ok(fetch.outcome(&led, outcomes).await?.into_value())
     }
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Reads, Source, ValueType};
+use crate::cached::{self, Cached};
 use crate::chain::{Chain, Link};
 use crate::codec::Cacheable;
-use crate::envelope::Seal;
+use crate::envelope::{Opened, Seal};
 use crate::error::{BoxError, Error, Result};
 use crate::flight::{Aim, Flight, Flights, Work, catch_panic, panic_message};
 use crate::key::{Key, Keys};
@@ -32,7 +33,7 @@ pub(super) struct Run<N> {
 
 /// One flight of the batch.
 pub(super) struct Leg<N: Node, V> {
-    pub(super) flight: Flight<N, V>,
+    pub(super) flight: Flight<N, Cached<V>>,
     /// With the digest of its entries; absent where no tier is remote.
     pub(super) key: Option<(Key, u64)>,
 }
@@ -41,6 +42,11 @@ pub(super) struct Leg<N: Node, V> {
 pub(super) struct Arrived<N: Node, V> {
     pub(super) leg: Leg<N, V>,
     pub(super) value: V,
+    pub(super) source: cached::Source,
+    /// How old it was when it arrived.
+    pub(super) age: Duration,
+    /// When it arrived, by the monotonic clock.
+    pub(super) at: Duration,
     /// How long it may be kept, by the monotonic clock.
     pub(super) until: Option<Duration>,
     /// How many tiers, the first ones, don't have the value and get it.
@@ -50,7 +56,7 @@ pub(super) struct Arrived<N: Node, V> {
 impl<N: Node> Run<N> {
     pub(super) async fn lead<V: Cacheable<N::Codec>>(
         self,
-        flights: Vec<Flight<N, V>>,
+        flights: Vec<Flight<N, Cached<V>>>,
         source: Source<N, V>,
         reads: Reads,
     ) {
@@ -58,30 +64,41 @@ impl<N: Node> Run<N> {
         let mut open = self.legs(flights);
         let mut down = Vec::new();
         if reads == Reads::Tiers {
-            let read;
-            (read, open) = self.read(open, &mut down).await;
-            self.chain
-                .counters
-                .add(NodeEvent::Missed, requests - read.len());
-            // Before the load, while they live; and these flights end here.
-            self.keep_local(&read);
-            if self.lacks_remote(&read) {
-                Flight::answer_all(read.iter().map(Arrived::answer));
-                self.keep_remote(&read, &down).await;
-            }
-            Flight::land_all(read.into_iter().map(Arrived::landing));
+            open = self.find(requests, open, &mut down).await;
         }
         if open.is_empty() {
             return;
         }
         let loaded = self.load(open, source).await;
         self.keep_local(&loaded);
-        self.keep_remote(&loaded, &down).await;
+        // What couldn't be written is counted, and no failure of the load.
+        let _ = self.keep_remote(&loaded, &down).await;
         Flight::land_all(loaded.into_iter().map(Arrived::landing));
     }
 
+    /// Looks into the tiers. Flights whose value is there land with it, and it goes into the nearer
+    /// tiers; the others are returned.
+    pub(super) async fn find<V: Cacheable<N::Codec>>(
+        &self,
+        requests: usize,
+        open: Vec<Leg<N, V>>,
+        down: &mut Vec<usize>,
+    ) -> Vec<Leg<N, V>> {
+        let (read, open) = self.read(open, down).await;
+        let missed = requests - read.len();
+        self.chain.counters.add(NodeEvent::Missed, missed);
+        // Before the load, while they live; and these flights end here.
+        self.keep_local(&read);
+        if self.lacks_remote(&read) {
+            Flight::answer_all(read.iter().map(Arrived::answer));
+            let _ = self.keep_remote(&read, down).await;
+        }
+        Flight::land_all(read.into_iter().map(Arrived::landing));
+        open
+    }
+
     /// Flights whose key can't be written land with that error.
-    fn legs<V>(&self, flights: Vec<Flight<N, V>>) -> Vec<Leg<N, V>> {
+    pub(super) fn legs<V>(&self, flights: Vec<Flight<N, Cached<V>>>) -> Vec<Leg<N, V>> {
         let leg = |flight| Leg { flight, key: None };
         let mut legs: Vec<_> = flights.into_iter().map(leg).collect();
         if !self.chain.has_remote() {
@@ -128,10 +145,13 @@ impl<N: Node> Run<N> {
                 match answer {
                     Ok(found) => {
                         link.counters.hit();
-                        let Found { value, left } = found;
+                        let Found { value, left, age } = found;
                         arrived.push(Arrived {
                             leg,
                             value,
+                            source: cached::Source::Tier(link.name()),
+                            age,
+                            at: now,
                             until: left.map(|left| now.saturating_add(left)),
                             lacking,
                         });
@@ -166,27 +186,8 @@ impl<N: Node> Run<N> {
         let now = remote.now(&**self.runtime.clock());
         let answers = digests.into_iter().zip(frames);
         answers
-            .map(|(digest, frame)| self.decode(digest, &frame?, now))
+            .map(|(digest, frame)| self.value_type.decode::<V, N::Codec>(digest, &frame?, now))
             .collect()
-    }
-
-    pub(super) fn seal(&self, digest: u64) -> Seal {
-        Seal {
-            codec: self.value_type.codec,
-            fingerprint: self.value_type.fingerprint,
-            digest,
-        }
-    }
-
-    fn decode<V: Cacheable<N::Codec>>(
-        &self,
-        digest: u64,
-        frame: &[u8],
-        now: Duration,
-    ) -> Result<Found<V>, Miss> {
-        let (bytes, left) = self.seal(digest).open(frame, now)?;
-        let value = quietly(|| V::decode(bytes)).map_err(|_| Miss::Corrupt)?;
-        Ok(Found { value, left })
     }
 
     /// Loads what is open. Flights whose load failed land with the error.
@@ -198,6 +199,7 @@ impl<N: Node> Run<N> {
         let nodes = open.iter().map(|leg| leg.flight.aim().node().duplicate());
         let mut loaded = self.call(nodes.collect(), source).await;
         let node = self.chain.meta.name();
+        let at = self.runtime.clock().monotonic();
         let asked = open.len();
         let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
         for leg in open {
@@ -209,6 +211,9 @@ impl<N: Node> Run<N> {
                 Ok(value) => arrived.push(Arrived {
                     leg,
                     value,
+                    source: cached::Source::Loaded,
+                    age: Duration::ZERO,
+                    at,
                     until: None,
                     lacking: self.chain.tiers.len(),
                 }),
@@ -246,12 +251,37 @@ impl<N: Node> Run<N> {
 }
 
 impl<N: Node, V: Clone> Arrived<N, V> {
-    fn landing(self) -> (Flight<N, V>, Result<V>) {
-        (self.leg.flight, Ok(self.value))
+    pub(super) fn landing(self) -> (Flight<N, Cached<V>>, Result<Cached<V>>) {
+        let entry = Cached::new(self.value, self.source, self.age);
+        (self.leg.flight, Ok(entry))
     }
 
-    fn answer(&self) -> (&Flight<N, V>, Result<V>) {
-        (&self.leg.flight, Ok(self.value.clone()))
+    pub(super) fn answer(&self) -> (&Flight<N, Cached<V>>, Result<Cached<V>>) {
+        let entry = Cached::new(self.value.clone(), self.source, self.age);
+        (&self.leg.flight, Ok(entry))
+    }
+}
+
+impl ValueType {
+    /// What an entry with this digest has to show.
+    pub(super) fn seal(&self, digest: u64) -> Seal {
+        Seal {
+            codec: self.codec,
+            fingerprint: self.fingerprint,
+            digest,
+        }
+    }
+
+    /// Reads the value in a frame, by the time of its storage.
+    pub(super) fn decode<V: Cacheable<C>, C>(
+        &self,
+        digest: u64,
+        frame: &[u8],
+        now: Duration,
+    ) -> Result<Found<V>, Miss> {
+        let Opened { value, left, age } = self.seal(digest).open(frame, now)?;
+        let value = quietly(|| V::decode(value)).map_err(|_| Miss::Corrupt)?;
+        Ok(Found { value, left, age })
     }
 }
 

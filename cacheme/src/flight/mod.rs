@@ -86,9 +86,19 @@ pub(crate) struct Table<N> {
     next: u64,
 }
 
+/// What a flight is for, which says who waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The value, loaded if need be.
+    Load,
+    /// The value, if a tier has it.
+    Look,
+}
+
 #[derive(Debug)]
 struct Entry {
     number: u64,
+    purpose: Purpose,
     /// An `Outcomes<V>`, and the flight's place there.
     outcomes: Arc<dyn Any + Send + Sync>,
     place: usize,
@@ -133,11 +143,13 @@ impl<N: Node> Flights<N> {
         work: &Work,
         outcomes: &Arc<Outcomes<V>>,
         place: usize,
+        purpose: Purpose,
     ) -> Flight<N, V> {
         let number = table.next;
         table.next += 1;
         let entry = Entry {
             number,
+            purpose,
             outcomes: Arc::<Outcomes<V>>::clone(outcomes),
             place,
             work: work.clone(),
@@ -155,14 +167,23 @@ impl<N: Node> Flights<N> {
 }
 
 impl<N: Node> Table<N> {
-    /// Joins the flight that is under way, if there is one. Its work is to be [shared](Work::share).
+    /// Joins the flight that is under way, if there is one for this purpose, or one that has its value
+    /// already. Its work is to be [shared](Work::share).
     pub(crate) fn join<V: Send + Sync + 'static>(
         &self,
         aim: &Aim<N>,
+        purpose: Purpose,
     ) -> Option<(Waiting<V>, Work)> {
         let entry = self.under_way.get(aim)?;
         let (outcomes, place) = (Arc::clone(&entry.outcomes).downcast().ok()?, entry.place);
-        Some((Waiting { outcomes, place }, entry.work.clone()))
+        let waiting = Waiting { outcomes, place };
+        let serves = entry.purpose == purpose || waiting.has_value();
+        serves.then(|| (waiting, entry.work.clone()))
+    }
+
+    /// Whether a flight is under way, for whatever purpose.
+    pub(crate) fn is_under_way(&self, aim: &Aim<N>) -> bool {
+        self.under_way.contains_key(aim)
     }
 
     /// Whether `flight` may change tiers.

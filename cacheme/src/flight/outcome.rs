@@ -88,6 +88,12 @@ impl<V> Waiting<V> {
         Arc::ptr_eq(&self.outcomes, outcomes)
     }
 
+    /// Whether its flight has found a value.
+    pub(super) fn has_value(&self) -> bool {
+        let outcome = self.outcomes.results[self.place].get();
+        matches!(outcome, Some(Some(Ok(_))))
+    }
+
     /// The place of its flight among those that began together.
     pub(crate) fn place(&self) -> usize {
         self.place

@@ -81,7 +81,8 @@ impl NodeStats {
         self.joined
     }
 
-    /// Requests that no tier could answer, so that a loader was called.
+    /// Requests that no tier could answer, so that a loader was called, or `get_if_present` gave
+    /// nothing.
     pub fn misses(&self) -> u64 {
         self.misses
     }

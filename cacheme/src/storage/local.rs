@@ -109,16 +109,33 @@ impl LocalCache {
         self.read(scope, node, |held: &Held<N, V>| held.value.clone())
     }
 
-    /// As [`get`](Self::get), with the life left to the value.
+    /// As [`get`](Self::get), with the life left to the value and its age.
     pub(crate) fn find<N: Node, V: Clone + Send + Sync + 'static>(
         &self,
         scope: u64,
         node: &N,
     ) -> Result<Found<V>, Miss> {
-        let read = |held: &Held<N, V>| (held.value.clone(), held.expires);
-        let (value, expires) = self.read(scope, node, read)?;
-        let left = expires.map(|at| at.saturating_sub(self.clock.monotonic()));
-        Ok(Found { value, left })
+        let read = |held: &Held<N, V>| (held.value.clone(), held.expires, held.birth);
+        let (value, expires, birth) = self.read(scope, node, read)?;
+        let now = self.clock.monotonic();
+        let left = expires.map(|at| at.saturating_sub(now));
+        let age = birth.age(now);
+        Ok(Found { value, left, age })
+    }
+
+    /// What `read` makes of the value of `node`, which the policy doesn't notice.
+    pub(crate) fn peek<N: Node, V: Send + Sync + 'static, R>(
+        &self,
+        scope: u64,
+        node: &N,
+        read: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
+        let value = PhantomData;
+        let sought: Sought<'_, N, V> = Sought { scope, node, value };
+        let read = |held: &Held<N, V>| read(&held.value);
+        self.entries
+            .peek_key_value(&sought, |kept, ()| kept.as_held().map(read))
+            .flatten()
     }
 
     #[inline]
@@ -146,13 +163,15 @@ impl LocalCache {
         node: N,
         value: V,
         ttl: Option<Duration>,
+        age: Duration,
     ) {
-        let expires = ttl.map(|ttl| self.clock.monotonic().saturating_add(ttl));
+        let now = self.clock.monotonic();
         let kept = Kept(Box::new(Held {
             scope,
             node,
             value,
-            expires,
+            expires: ttl.map(|ttl| now.saturating_add(ttl)),
+            birth: Birth::new(now, age),
         }));
         match ttl {
             None => self.entries.insert(kept, ()),
@@ -172,6 +191,28 @@ struct Held<N, V> {
     value: V,
     /// By the monotonic clock. The cache knows it as well; it is kept here for refills.
     expires: Option<Duration>,
+    birth: Birth,
+}
+
+/// When a value was loaded: milliseconds by the monotonic clock, negative for what is older than that
+/// clock's start, as values of a remote tier may be.
+#[derive(Clone, Copy)]
+struct Birth(i64);
+
+impl Birth {
+    fn new(now: Duration, age: Duration) -> Self {
+        Self(whole(now).saturating_sub(whole(age)))
+    }
+
+    fn age(self, now: Duration) -> Duration {
+        let age = whole(now).saturating_sub(self.0);
+        Duration::from_millis(age.try_into().unwrap_or(0))
+    }
+}
+
+/// Whole milliseconds.
+fn whole(time: Duration) -> i64 {
+    time.as_millis().try_into().unwrap_or(i64::MAX)
 }
 
 /// A [`Held`] of any types.

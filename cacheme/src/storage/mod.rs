@@ -80,6 +80,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::cached::{Cached, Source};
 use crate::error::BoxError;
 use crate::key::Key;
 
@@ -150,11 +151,20 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
     }
 }
 
-/// A value that a tier gave, and how long it may still be kept; `None` is for ever.
+/// A value that a tier gave.
 #[derive(Clone, Debug)]
 pub(crate) struct Found<V> {
     pub(crate) value: V,
+    /// How long it may still be kept; `None` is for ever.
     pub(crate) left: Option<Duration>,
+    /// How long ago it was loaded.
+    pub(crate) age: Duration,
+}
+
+impl<V> Found<V> {
+    pub(crate) fn cached(self, source: Source) -> Cached<V> {
+        Cached::new(self.value, source, self.age)
+    }
 }
 
 /// An entry to write.

@@ -19,7 +19,23 @@ impl LocalCache {
         match *self {}
     }
 
-    pub(crate) fn put<N: Node, V>(&self, _scope: u64, _node: N, _value: V, _ttl: Option<Duration>) {
+    pub(crate) fn peek<N: Node, V, R>(
+        &self,
+        _scope: u64,
+        _node: &N,
+        _read: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
+        match *self {}
+    }
+
+    pub(crate) fn put<N: Node, V>(
+        &self,
+        _scope: u64,
+        _node: N,
+        _value: V,
+        _ttl: Option<Duration>,
+        _age: Duration,
+    ) {
         match *self {}
     }
 

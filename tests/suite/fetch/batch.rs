@@ -1,9 +1,9 @@
-//! `get_all`.
+//! `get_all` and `get_many`.
 
 use cacheme_tests::loader::{Acts, Numbered, Remote};
 use cacheme_tests::memory::Call;
 
-use super::{Bench, promptly};
+use super::{Bench, promptly, until};
 
 fn nodes(numbers: impl IntoIterator<Item = u64>) -> impl Iterator<Item = Numbered> {
     numbers.into_iter().map(|number| Numbered { number })
@@ -97,7 +97,7 @@ async fn a_dozen_nodes_load_a_bounded_number_at_a_time() {
         }
     });
     // 32 is the builder's default.
-    super::until(|| bench.script.calls().len() == 32).await;
+    until(|| bench.script.calls().len() == 32).await;
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -105,4 +105,58 @@ async fn a_dozen_nodes_load_a_bounded_number_at_a_time() {
     bench.script.set(Acts::Load);
     let values = promptly(batch).await.expect("no panic").expect("values");
     assert_eq!(values, (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn get_many_gives_each_node_its_own_outcome() {
+    for acts in [Acts::FailFor(3), Acts::Omit(3)] {
+        let bench = Bench::new(acts).await;
+        let outcomes = promptly(bench.runtime.get_many(nodes([3, 1, 3, 2, 1]))).await;
+        let outcomes = outcomes.expect("the set-up is right");
+        let values: Vec<_> = outcomes
+            .iter()
+            .map(|outcome| outcome.as_ref().ok())
+            .collect();
+        assert_eq!(values, [None, Some(&1), None, Some(&2), Some(&1)]);
+        for outcome in [&outcomes[0], &outcomes[2]] {
+            let error = outcome.as_ref().expect_err("3 is not loaded");
+            assert!(error.is_load(), "{error:?}");
+        }
+        assert_eq!(bench.script.calls(), [[3, 1, 2]]);
+        // Those that could be loaded were kept, and the other one is loaded again.
+        bench.script.set(Acts::Load);
+        let outcomes = promptly(bench.runtime.get_many(nodes([1, 2, 3]))).await;
+        let outcomes = outcomes.expect("the set-up is right").into_iter();
+        let values: Vec<_> = outcomes.map(|outcome| outcome.expect("a value")).collect();
+        assert_eq!(values, [1, 2, 3]);
+        assert_eq!(bench.script.calls()[1..], [[3]]);
+        bench.figures_add_up();
+    }
+}
+
+#[tokio::test]
+async fn get_many_gives_what_a_joined_flight_ended_with() {
+    let bench = Bench::new(Acts::Wait).await;
+    let single = tokio::spawn({
+        let runtime = bench.runtime.clone();
+        async move { runtime.get(Numbered { number: 3 }).await }
+    });
+    until(|| bench.script.calls().len() == 1).await;
+    let many = tokio::spawn({
+        let runtime = bench.runtime.clone();
+        async move { runtime.get_many(nodes([4, 3])).await }
+    });
+    until(|| bench.script.calls().len() == 2).await;
+    bench.script.set(Acts::FailFor(3));
+    let outcomes = promptly(many).await.expect("no panic");
+    let outcomes = outcomes.expect("the set-up is right");
+    assert!(matches!(outcomes[..], [Ok(4), Err(_)]), "{outcomes:?}");
+    assert!(promptly(single).await.expect("no panic").is_err());
+}
+
+#[tokio::test]
+async fn get_many_fails_as_a_whole_where_the_set_up_is_wrong() {
+    let runtime = cacheme::Cacheme::default();
+    let outcomes = promptly(runtime.get_many(nodes([1]))).await;
+    assert!(outcomes.expect_err("there is no storage").is_config());
 }

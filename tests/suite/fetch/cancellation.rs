@@ -196,3 +196,74 @@ fn promise_2_a_flight_lost_with_its_tokio_runtime_is_begun_anew() {
     let value = second.block_on(promptly(waiter)).expect("no panic");
     assert_eq!(value.expect("a value"), 7);
 }
+
+#[tokio::test]
+async fn a_put_may_be_dropped_at_every_await() {
+    for polls in 1..20 {
+        let bench = Bench::new(Acts::Load).await;
+        let pairs = (5..10).map(|number| (Numbered { number }, number + 90));
+        poll_and_drop(bench.runtime.put_all(pairs), polls).await;
+        // It goes on for the far tier.
+        until(|| bench.far.entries().len() == 5).await;
+        let nodes = (5..10).map(|number| Numbered { number });
+        let values = promptly(bench.runtime.get_all(nodes)).await;
+        assert_eq!(values.expect("values"), [95, 96, 97, 98, 99]);
+        assert!(bench.script.calls().is_empty(), "after {polls} polls");
+        bench.figures_add_up();
+    }
+}
+
+#[tokio::test]
+async fn a_look_may_be_dropped_at_every_await() {
+    for polls in 0..10 {
+        let bench = Bench::new(Acts::Load).await;
+        poll_and_drop(bench.runtime.peek(Numbered { number: 7 }), polls).await;
+        poll_and_drop(bench.runtime.contains(Numbered { number: 7 }), polls).await;
+        let get = bench.runtime.get(Numbered { number: 7 });
+        assert_eq!(promptly(get).await.expect("a value"), 7);
+        assert_eq!(bench.requests(), 1);
+        bench.figures_add_up();
+    }
+}
+
+#[tokio::test]
+async fn promise_2_get_many_may_be_dropped_at_every_await() {
+    for polls in 0..30 {
+        let bench = Bench::new(Acts::FailFor(6)).await;
+        let nodes = || (5..8).map(|number| Numbered { number });
+        poll_and_drop(bench.runtime.get_many(nodes()), polls).await;
+        let outcomes = promptly(bench.runtime.get_many(nodes())).await;
+        let outcomes = outcomes.expect("the set-up is right");
+        assert!(
+            matches!(outcomes[..], [Ok(5), Err(_), Ok(7)]),
+            "{outcomes:?} after {polls} polls"
+        );
+        bench.figures_add_up();
+    }
+}
+
+#[tokio::test]
+async fn promise_2_get_if_present_and_get_entry_may_be_dropped_at_every_await() {
+    for polls in 0..30 {
+        let (bench, full) = (Bench::new(Acts::Load).await, Bench::new(Acts::Load).await);
+        let get_entry = |bench: &Bench| {
+            let runtime = bench.runtime.clone();
+            async move { runtime.get_entry(Numbered { number: 7 }).await }
+        };
+        let present = |number| bench.runtime.get_if_present(Numbered { number });
+        poll_and_drop(get_entry(&full), polls).await;
+        let entry = promptly(get_entry(&full)).await.expect("a value");
+        assert_eq!(entry.into_value(), 7);
+        assert_eq!(full.script.calls().len(), 1, "after {polls} polls");
+        // A request that is gone may have left its write to a task.
+        until(|| full.far.entries().len() == 1).await;
+        bench.far.entries().extend(full.far.entries().clone());
+        poll_and_drop(present(7), polls).await;
+        poll_and_drop(present(8), polls).await;
+        assert_eq!(promptly(present(7)).await.expect("a look"), Some(7));
+        assert_eq!(promptly(present(8)).await.expect("a look"), None);
+        assert!(bench.script.calls().is_empty());
+        bench.figures_add_up();
+        full.figures_add_up();
+    }
+}

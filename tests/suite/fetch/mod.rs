@@ -3,8 +3,12 @@
 mod batch;
 mod cancellation;
 mod chain;
+mod entry;
 mod failure;
 mod invalidation;
+mod peek;
+mod present;
+mod put;
 mod stampede;
 
 use std::time::Duration;

@@ -1,0 +1,59 @@
+//! A value with what is known of it.
+
+use std::time::Duration;
+
+/// A value, where it came from and how old it is, as [`get_entry`](crate::Cacheme::get_entry)
+/// returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached<V> {
+    value: V,
+    source: Source,
+    age: Duration,
+}
+
+/// Where a value came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// A tier had it: the one in the storage of this name.
+    Tier(&'static str),
+    /// This request loaded it.
+    Loaded,
+    /// Another request's flight, which was joined, found or loaded it.
+    Joined,
+}
+
+impl<V> Cached<V> {
+    pub(crate) fn new(value: V, source: Source, age: Duration) -> Self {
+        Self { value, source, age }
+    }
+
+    /// As another request sees it that joined the flight.
+    pub(crate) fn joined(self) -> Self {
+        let source = Source::Joined;
+        Self { source, ..self }
+    }
+
+    /// The value.
+    pub fn value(&self) -> &V {
+        &self.value
+    }
+
+    /// The value, without the rest.
+    pub fn into_value(self) -> V {
+        self.value
+    }
+
+    /// Where the value came from.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// How long before it was found the value had been loaded or put; zero for one that was loaded
+    /// now. Copies in nearer tiers are as old as what they were copied from. Where clocks of several
+    /// processes have a part in it, it is as right as they are; a remote tier counts in whole
+    /// milliseconds.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+}

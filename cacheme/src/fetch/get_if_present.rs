@@ -1,0 +1,180 @@
+//! One value, if a tier has it.
+//!
+//! The look is a flight that doesn't load, so that simultaneous ones are one, refills obey the
+//! table, and nobody's cancellation ends them. Requests that load don't join it, but void it: they
+//! would have to look once more.
+
+use std::sync::Arc;
+
+use super::Fetch;
+use super::run::Run;
+use crate::cached::Cached;
+use crate::codec::Cacheable;
+use crate::error::Result;
+use crate::flight::{Aim, Flight, Outcomes, Purpose, Waiting, Work, catch_panic};
+use crate::load::Load;
+use crate::node::Node;
+use crate::runtime::{Cacheme, Prefix};
+use crate::stats::NodeEvent;
+
+/// What becomes of a look that the leading local tiers couldn't answer.
+enum Looking<N: Node, V> {
+    /// The value came into a local tier meanwhile.
+    There(Cached<V>),
+    /// Another look is under way, or the value is known already.
+    Joins(Waiting<Cached<V>>, Work),
+    /// This one looks for all who ask meanwhile.
+    Leads(Flight<N, Cached<V>>),
+    /// A load is under way, and will fill the tiers.
+    Alone(Aim<N>),
+}
+
+impl Cacheme {
+    /// The value of `node` from the nearest tier that has it, or `None`: nothing is loaded.
+    ///
+    /// Otherwise as [`get`](Self::get): a hit in a local tier awaits nothing, requests and misses are
+    /// counted, simultaneous callers share one look at the remote tiers, and nearer tiers are filled.
+    /// A load that is under way for others is not waited for: while it lasts, this sees what the tiers
+    /// hold, and leaves filling them to it.
+    ///
+    /// ```
+    /// # use cacheme::{Load, LoadContext, LoadResult};
+    /// # #[cacheme::node(storage = "hot")]
+    /// # struct Square { of: u64 }
+    /// # impl Load for Square {
+    /// #     type Value = u64;
+    /// #     async fn load(&self, _cx: &LoadContext) -> LoadResult<u64> { Ok(self.of * self.of) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cacheme::Result<()> {
+    /// # let runtime = cacheme::Cacheme::builder()
+    /// #     .storage("hot", cacheme::LocalStorage::tlfu(100)).build().await?;
+    /// assert_eq!(runtime.get_if_present(Square { of: 3 }).await?, None);
+    /// runtime.get(Square { of: 3 }).await?;
+    /// assert_eq!(runtime.get_if_present(Square { of: 3 }).await?, Some(9));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the set-up is wrong, or a remote tier has to be asked and the key can't be written or no
+    /// tokio runtime is running. A storage that fails is a counted miss.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe, as [`get`](Self::get). A look beside a load is not counted when it is dropped.
+    pub async fn get_if_present<N: Load>(&self, node: N) -> Result<Option<N::Value>> {
+        let fetch = self.fetch::<N>()?;
+        match fetch.hit(self.scope(), &node) {
+            Some(value) => Ok(Some(value)),
+            None => Box::pin(fetch.find(self, node)).await,
+        }
+    }
+}
+
+impl<N: Load> Fetch<N> {
+    /// Looks into the tiers behind the leading local ones.
+    async fn find(&self, runtime: &Cacheme, node: N) -> Result<Option<N::Value>> {
+        self.value_type::<N::Value>()?;
+        // A flight counts its misses itself. All is counted before a wait, which may be cancelled.
+        let passed = |event| {
+            self.chain.counters.add(NodeEvent::Passed, 1);
+            self.chain.counters.add(event, 1);
+        };
+        if !self.chain.has_remote() {
+            passed(NodeEvent::Missed);
+            return Ok(None);
+        }
+        let (tokio, prefix) = (self.tokio()?, runtime.prefix());
+        let (work, outcomes) = (Work::new(), Outcomes::new(1));
+        let run = self.run::<N::Value>(runtime, &prefix, &work)?;
+        let looking = self.looking(Aim::new(prefix.scope, node), &work, &outcomes);
+        match looking {
+            Looking::There(entry) => {
+                passed(NodeEvent::Joined);
+                Ok(Some(entry.into_value()))
+            }
+            Looking::Joins(waiting, work) => {
+                work.share();
+                passed(NodeEvent::Joined);
+                value(waiting.outcome().await)
+            }
+            Looking::Leads(flight) => {
+                self.chain.counters.add(NodeEvent::Passed, 1);
+                let look = async move {
+                    // A flight that a panic drops lands with it.
+                    let _ = catch_panic(run.look(flight)).await;
+                };
+                let led = work.lead(Box::pin(look), tokio);
+                led.until(outcomes.over(0..1)).await;
+                value(outcomes.take(1).pop().flatten())
+            }
+            Looking::Alone(aim) => self.find_alone(runtime, &prefix, &aim).await,
+        }
+    }
+
+    fn looking(
+        &self,
+        aim: Aim<N>,
+        work: &Work,
+        outcomes: &Arc<Outcomes<Cached<N::Value>>>,
+    ) -> Looking<N, N::Value> {
+        let table = &mut self.flights.lock();
+        if let Some((waiting, work)) = table.join(&aim, Purpose::Look) {
+            return Looking::Joins(waiting, work);
+        }
+        if let Some(entry) = self.landed(&aim) {
+            return Looking::There(entry);
+        }
+        if table.is_under_way(&aim) {
+            return Looking::Alone(aim);
+        }
+        let purpose = Purpose::Look;
+        Looking::Leads(self.flights.start(table, aim, work, outcomes, 0, purpose))
+    }
+
+    /// Looks beside the flight that is under way.
+    async fn find_alone(
+        &self,
+        runtime: &Cacheme,
+        prefix: &Prefix,
+        aim: &Aim<N>,
+    ) -> Result<Option<N::Value>> {
+        let sealed = self.sealed(prefix, aim.node())?;
+        let mut value = None;
+        for (_, link) in self.chain.behind() {
+            let found = match (link.local(), link.remote()) {
+                (Some(cache), _) => cache.find(aim.scope, aim.node()),
+                (None, Some(remote)) => self.read_one(runtime, remote, &sealed).await?,
+                (None, None) => continue,
+            };
+            match found {
+                Ok(found) => {
+                    link.counters.hit();
+                    value = Some(found.value);
+                    break;
+                }
+                Err(reason) => link.counters.miss(reason),
+            }
+        }
+        let counters = &self.chain.counters;
+        counters.add(NodeEvent::Passed, 1);
+        counters.add(NodeEvent::Missed, usize::from(value.is_none()));
+        Ok(value)
+    }
+}
+
+/// The value of an outcome. A look that ended without one found nothing.
+fn value<V>(outcome: Option<Result<Cached<V>>>) -> Result<Option<V>> {
+    Ok(outcome.transpose()?.map(Cached::into_value))
+}
+
+impl<N: Node> Run<N> {
+    /// Does the work of a flight that doesn't load. It ends without an outcome where no tier has
+    /// the value.
+    async fn look<V: Cacheable<N::Codec>>(self, flight: Flight<N, Cached<V>>) {
+        let open = self.legs(vec![flight]);
+        self.find(1, open, &mut Vec::new()).await;
+    }
+}

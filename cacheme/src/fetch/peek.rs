@@ -1,0 +1,146 @@
+//! A look at the tiers that leaves no trace.
+
+use super::Fetch;
+use crate::chain::Remote;
+use crate::codec::Cacheable;
+use crate::error::Result;
+use crate::key::{Key, Keys};
+use crate::load::Load;
+use crate::node::Node;
+use crate::runtime::{Cacheme, Prefix};
+use crate::stats::Miss;
+use crate::storage::Found;
+
+impl Cacheme {
+    /// What the nearest tier that has `node` holds, or `None`.
+    ///
+    /// Nothing is loaded, no figure counts it, no policy of eviction notices it, and nearer tiers
+    /// aren't filled. The tiers are asked in order, a remote one with one round trip. Loads under way
+    /// are not waited for. What can't be read, from a storage that is down as from a damaged entry,
+    /// isn't there.
+    ///
+    /// ```
+    /// # use cacheme::{Load, LoadContext, LoadResult};
+    /// # #[cacheme::node(storage = "hot")]
+    /// # struct Square { of: u64 }
+    /// # impl Load for Square {
+    /// #     type Value = u64;
+    /// #     async fn load(&self, _cx: &LoadContext) -> LoadResult<u64> { Ok(self.of * self.of) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cacheme::Result<()> {
+    /// # let runtime = cacheme::Cacheme::builder()
+    /// #     .storage("hot", cacheme::LocalStorage::tlfu(100)).build().await?;
+    /// assert_eq!(runtime.peek(Square { of: 3 }).await?, None);
+    /// runtime.get(Square { of: 3 }).await?;
+    /// assert_eq!(runtime.peek(Square { of: 3 }).await?, Some(9));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the set-up is wrong, or a remote tier has to be asked and the key can't be written or no
+    /// tokio runtime is running.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is changed.
+    pub async fn peek<N: Load>(&self, node: N) -> Result<Option<N::Value>> {
+        let fetch = self.fetch::<N>()?;
+        fetch
+            .look(self, &node, N::Value::clone, |value| value)
+            .await
+    }
+
+    /// Whether a tier has a value of `node` that can be read. A look as that of
+    /// [`peek`](Self::peek): what a remote tier has is fetched for it and decoded.
+    ///
+    /// ```
+    /// # use cacheme::{Load, LoadContext, LoadResult};
+    /// # #[cacheme::node(storage = "hot")]
+    /// # struct Square { of: u64 }
+    /// # impl Load for Square {
+    /// #     type Value = u64;
+    /// #     async fn load(&self, _cx: &LoadContext) -> LoadResult<u64> { Ok(self.of * self.of) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cacheme::Result<()> {
+    /// # let runtime = cacheme::Cacheme::builder()
+    /// #     .storage("hot", cacheme::LocalStorage::tlfu(100)).build().await?;
+    /// runtime.put(Square { of: 3 }, 9).await?;
+    /// assert!(runtime.contains(Square { of: 3 }).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is changed.
+    pub async fn contains<N: Load>(&self, node: N) -> Result<bool> {
+        let fetch = self.fetch::<N>()?;
+        let found = fetch.look(self, &node, |_: &N::Value| (), drop).await?;
+        Ok(found.is_some())
+    }
+}
+
+impl<N: Load> Fetch<N> {
+    /// What becomes of the value in the nearest tier that has one: `here` in a local tier, `there`
+    /// in a remote one.
+    async fn look<R>(
+        &self,
+        runtime: &Cacheme,
+        node: &N,
+        here: impl Fn(&N::Value) -> R,
+        there: impl Fn(N::Value) -> R,
+    ) -> Result<Option<R>> {
+        self.value_type::<N::Value>()?;
+        let prefix = runtime.prefix();
+        let mut sealed = None;
+        for link in &self.chain.tiers {
+            if let Some(cache) = link.local() {
+                let read = cache.peek(prefix.scope, node, &here);
+                if read.is_some() {
+                    return Ok(read);
+                }
+            }
+            if let Some(remote) = link.remote() {
+                let sealed = match &mut sealed {
+                    Some(sealed) => sealed,
+                    none => none.insert(self.sealed(&prefix, node)?),
+                };
+                if let Ok(found) = self.read_one(runtime, remote, sealed).await? {
+                    return Ok(Some(there(found.value)));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<N: Node> Fetch<N> {
+    /// The key of a node's entries in remote tiers, with their digest.
+    pub(super) fn sealed(&self, prefix: &Prefix, node: &N) -> Result<(Key, u64)> {
+        Keys::new(&self.chain.meta, &prefix.text).of(node)
+    }
+
+    /// Reads one entry of one remote tier, outside of a flight.
+    pub(super) async fn read_one<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        remote: Remote<'_>,
+        (key, digest): &(Key, u64),
+    ) -> Result<Result<Found<V>, Miss>> {
+        let value_type = self.value_type::<V>()?;
+        self.tokio()?;
+        let keys = std::slice::from_ref(key);
+        let frame = remote.read(keys, runtime.storage_timeout()).await.pop();
+        let now = remote.now(&**runtime.clock());
+        let frame = frame.unwrap_or(Err(Miss::Unavailable));
+        Ok(frame.and_then(|frame| value_type.decode::<V, N::Codec>(*digest, &frame, now)))
+    }
+}

@@ -1,0 +1,165 @@
+//! Values that are at hand, put into every tier.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Fetch;
+use super::run::{Arrived, Leg};
+use crate::cached::Source;
+use crate::error::{Error, Result};
+use crate::flight::{Aim, Flight, Outcomes, Purpose, Work, catch_panic};
+use crate::key::Keys;
+use crate::load::Load;
+use crate::node::Id;
+use crate::runtime::{Cacheme, Prefix};
+
+impl Cacheme {
+    /// Puts the value of `node` into all of its tiers, as if it had just been loaded.
+    ///
+    /// A load or read that began before still answers those who wait for it, but what it found never
+    /// replaces this value. If such a one is writing to a remote tier right now, both may be removed
+    /// again: the next request then loads. Callers of [`get`](Self::get) that come from now on get
+    /// this value. An [`invalidate`](Self::invalidate) that is under way wins.
+    ///
+    /// ```
+    /// # use cacheme::{Load, LoadContext, LoadResult};
+    /// # #[cacheme::node(storage = "hot")]
+    /// # struct Square { of: u64 }
+    /// # impl Load for Square {
+    /// #     type Value = u64;
+    /// #     async fn load(&self, _cx: &LoadContext) -> LoadResult<u64> { Ok(self.of * self.of) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cacheme::Result<()> {
+    /// # let runtime = cacheme::Cacheme::builder()
+    /// #     .storage("hot", cacheme::LocalStorage::tlfu(100)).build().await?;
+    /// runtime.put(Square { of: 12 }, 144).await?;
+    /// assert_eq!(runtime.get(Square { of: 12 }).await?, 144);
+    /// assert_eq!(runtime.stats().node::<Square>().map(|node| node.loads()), Some(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When a storage failed to take the value, or the codec to write it. That tier may keep an older
+    /// one; the other tiers have the new one all the same. When the set-up is wrong, the key can't be
+    /// written, or the node has a remote tier and no tokio runtime is running; then nothing is put.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe. Once the future was polled, local tiers have the value, and remote ones get it.
+    pub async fn put<N: Load>(&self, node: N, value: N::Value) -> Result<()> {
+        self.put_all([(node, value)]).await
+    }
+
+    /// As [`put`](Self::put) for many nodes: one write per remote tier. Of two pairs with the same
+    /// node the last one stays. `pairs` is read before the first await.
+    ///
+    /// ```
+    /// # use cacheme::{Load, LoadContext, LoadResult};
+    /// # #[cacheme::node(storage = "hot")]
+    /// # struct Square { of: u64 }
+    /// # impl Load for Square {
+    /// #     type Value = u64;
+    /// #     async fn load(&self, _cx: &LoadContext) -> LoadResult<u64> { Ok(self.of * self.of) }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> cacheme::Result<()> {
+    /// # let runtime = cacheme::Cacheme::builder()
+    /// #     .storage("hot", cacheme::LocalStorage::tlfu(100)).build().await?;
+    /// runtime.put_all((0..10).map(|of| (Square { of }, of * of))).await?;
+    /// assert_eq!(runtime.peek(Square { of: 7 }).await?, Some(49));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put): the first error of a storage, or nothing is put.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`put`](Self::put).
+    pub fn put_all<N, I>(&self, pairs: I) -> impl Future<Output = Result<()>> + Send
+    where
+        N: Load,
+        I: IntoIterator<Item = (N, N::Value)>,
+    {
+        let pairs = pairs.into_iter().map(|(node, value)| (Id(node), value));
+        let values: HashMap<Id<N>, N::Value> = pairs.collect();
+        async move { self.fetch::<N>()?.put(self, values).await }
+    }
+}
+
+impl<N: Load> Fetch<N> {
+    /// Puts values by flights that have them from the start.
+    async fn put(&self, runtime: &Cacheme, values: HashMap<Id<N>, N::Value>) -> Result<()> {
+        let (prefix, work) = (runtime.prefix(), Work::new());
+        let run = self.run::<N::Value>(runtime, &prefix, &work)?;
+        // Everything that is wrong with them shows before a flight begins.
+        let tokio = self.chain.has_remote().then(|| self.tokio()).transpose()?;
+        let arrived = self.arrive(runtime, &prefix, &work, values)?;
+        run.keep_local(&arrived);
+        let Some(tokio) = tokio else {
+            Flight::land_all(arrived.into_iter().map(Arrived::landing));
+            return Ok(());
+        };
+        let node = self.chain.meta.name();
+        let (done, outcome) = oneshot::channel();
+        let write = async move {
+            let kept = catch_panic(run.keep_remote(&arrived, &[])).await;
+            let kept = kept.unwrap_or_else(|message| Err(Error::panic(node, &message)));
+            Flight::land_all(arrived.into_iter().map(Arrived::landing));
+            // Whoever put it may be gone.
+            let _ = done.send(kept);
+        };
+        let led = work.lead(Box::pin(write), tokio);
+        let lost = |_| Err(Error::lost(node));
+        led.until(outcome).await.unwrap_or_else(lost)
+    }
+
+    /// Starts a flight for each value, and answers it at once.
+    fn arrive(
+        &self,
+        runtime: &Cacheme,
+        prefix: &Prefix,
+        work: &Work,
+        values: HashMap<Id<N>, N::Value>,
+    ) -> Result<Vec<Arrived<N, N::Value>>> {
+        let mut keys = Keys::new(&self.chain.meta, &prefix.text);
+        let mut key = |node| {
+            let has_remote = self.chain.has_remote();
+            has_remote.then(|| keys.of(node)).transpose()
+        };
+        let keys = values.keys().map(|Id(node)| key(node));
+        let keys: Vec<_> = keys.collect::<Result<_>>()?;
+        let outcomes = Outcomes::new(values.len());
+        let at = runtime.clock().monotonic();
+        let start = |(place, ((id, value), key))| {
+            let scope = prefix.scope;
+            let (aim, table) = (Aim { scope, id }, &mut self.flights.lock());
+            let (flights, purpose) = (&self.flights, Purpose::Load);
+            let flight = flights.start(table, aim, work, &outcomes, place, purpose);
+            Arrived {
+                leg: Leg { flight, key },
+                value,
+                source: Source::Loaded,
+                age: Duration::ZERO,
+                at,
+                until: None,
+                lacking: self.chain.tiers.len(),
+            }
+        };
+        let arrived: Vec<_> = values
+            .into_iter()
+            .zip(keys)
+            .enumerate()
+            .map(start)
+            .collect();
+        Flight::answer_all(arrived.iter().map(Arrived::answer));
+        Ok(arrived)
+    }
+}
