@@ -80,6 +80,7 @@ mod fetch;
 mod flight;
 mod global;
 mod key;
+mod life;
 mod load;
 mod lock;
 mod meta;

@@ -109,6 +109,21 @@ impl<N: Node> Run<N> {
         }
     }
 
+    /// Removes the older value of each that a refresh was told not to keep.
+    pub(super) async fn forget_unkept<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+        let is_unkept = |arrived: &&Arrived<N, V>| self.left(arrived) == Some(Duration::ZERO);
+        let unkept = arrived.iter().filter(is_unkept).map(|arrived| &arrived.leg);
+        let current = unkept.filter(|leg| leg.flight.is_current());
+        let aims = current.map(|leg| (leg.flight.aim(), leg.key.as_ref().map(|key| &key.0)));
+        let aims: Vec<_> = aims.collect();
+        if !aims.is_empty() {
+            // Its bars concern everybody, so it mustn't depend on a caller.
+            self.work.share();
+            // A failure is counted there.
+            let _ = remove(&self.runtime, &self.chain, &self.flights, &aims).await;
+        }
+    }
+
     /// Whether a remote tier lacks one of the values.
     pub(super) fn lacks_remote<V>(&self, arrived: &[Arrived<N, V>]) -> bool {
         let lacking = arrived.iter().map(|arrived| arrived.lacking).max();

@@ -6,6 +6,7 @@ mod get;
 mod get_all;
 mod invalidate;
 mod keep;
+mod load;
 mod refresh;
 mod run;
 

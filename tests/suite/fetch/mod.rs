@@ -5,6 +5,7 @@ mod cancellation;
 mod chain;
 mod failure;
 mod invalidation;
+mod life;
 mod stampede;
 
 use std::time::Duration;

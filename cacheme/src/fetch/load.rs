@@ -1,0 +1,72 @@
+//! What a flight does about values that no tier has: the loader is called, once for all of them.
+
+use std::pin::pin;
+use std::time::Instant;
+
+use super::Source;
+use super::run::{Arrived, Leg, Run};
+use crate::codec::Cacheable;
+use crate::error::{Error, Result};
+use crate::flight::{Flight, catch_panic};
+use crate::load::{LoadContext, Loaded};
+use crate::node::Node;
+use crate::stats::NodeEvent;
+
+impl<N: Node> Run<N> {
+    /// Loads what is open. Flights whose load failed land with the error.
+    pub(super) async fn load<V: Cacheable<N::Codec>>(
+        &self,
+        open: Vec<Leg<N, V>>,
+        source: Source<N, V>,
+    ) -> Vec<Arrived<N, V>> {
+        let nodes = open.iter().map(|leg| leg.flight.aim().node().duplicate());
+        let mut loaded = self.call(nodes.collect(), source).await;
+        let node = self.chain.meta.name();
+        let now = || self.runtime.clock().monotonic();
+        let asked = open.len();
+        let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
+        for leg in open {
+            let value = match &mut loaded {
+                Ok(loaded) => loaded.take(&leg.flight.aim().id),
+                Err(error) => Some(Err(error.clone())),
+            };
+            match value.unwrap_or_else(|| Err(Error::left_out(node))) {
+                Ok((value, life)) => arrived.push(Arrived {
+                    leg,
+                    value,
+                    until: life.until(now),
+                    lacking: self.chain.tiers.len(),
+                }),
+                Err(error) => failed.push((leg.flight, Err(error))),
+            }
+        }
+        Flight::land_all(failed);
+        let counters = &self.chain.counters;
+        counters.add(NodeEvent::Loaded, arrived.len());
+        counters.add(NodeEvent::Failed, asked - arrived.len());
+        arrived
+    }
+
+    /// Calls the loader, which may fail, panic or take too long.
+    async fn call<V>(&self, nodes: Vec<N>, source: Source<N, V>) -> Result<Loaded<N, V>> {
+        let node = self.chain.meta.name();
+        let cx = LoadContext::new(self.runtime.clone(), node);
+        let deadline = self.runtime.load_timeout();
+        let started = Instant::now();
+        let mut loading = pin!(catch_panic(async { source(nodes, cx.clone()).await }));
+        let ended = loop {
+            match tokio::time::timeout(deadline, &mut loading).await {
+                // Its parts have deadlines of their own, so it ends.
+                Err(_) if cx.is_split() => {}
+                ended => break ended,
+            }
+        };
+        self.chain.counters.called(started.elapsed());
+        match ended {
+            Ok(Ok(Ok(loaded))) => Ok(loaded.shortened(cx.life())),
+            Ok(Ok(Err(error))) => Err(Error::load(node, error)),
+            Ok(Err(message)) => Err(Error::panic(node, &message)),
+            Err(_) => Err(Error::timeout(node, deadline)),
+        }
+    }
+}
