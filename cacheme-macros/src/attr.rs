@@ -1,12 +1,12 @@
 //! Reads the options of a node. Knows nothing of the item that they stand on.
 
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 use syn::parse::ParseStream;
 use syn::{Attribute, Expr, LitStr, Meta, Type};
 
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
-use crate::tier::{self, Tier};
+use crate::tier::{self, Tier, Ttl};
 use crate::value;
 
 /// What a node says of itself.
@@ -17,9 +17,13 @@ pub(crate) struct Options {
     pub(crate) version: Option<Expr>,
     pub(crate) key: Option<LitStr>,
     pub(crate) codec: Option<Type>,
+    /// With its word, which is where a value that is never nothing is refused.
+    pub(crate) ttl_none: Option<(Ident, Ttl)>,
 }
 
-const NODE: &[&str] = &["storage", "ttl", "caches", "version", "key", "codec"];
+const NODE: &[&str] = &[
+    "storage", "ttl", "caches", "version", "key", "codec", "ttl_none",
+];
 
 /// Reads `attrs`, all of them `#[node(...)]`, as if they were one. `item` is where to say that
 /// there is no storage if there is no attribute either.
@@ -40,6 +44,9 @@ pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) ->
                     "caches" => caches = tier::chain(word, input, mistakes)?,
                     "version" => options.version = Some(value::name(word, input, "\"v1\"")?),
                     "key" => options.key = Some(value::key(word, input)?),
+                    "ttl_none" => {
+                        options.ttl_none = Some((word.clone(), value::ttl(word, input)?));
+                    }
                     "codec" => options.codec = Some(value::codec(word, input)?),
                     _ => tier.option(word, input)?,
                 }

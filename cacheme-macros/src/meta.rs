@@ -1,7 +1,7 @@
 //! Writes `Node::meta`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::attr::Options;
 use crate::key::Segment;
@@ -19,6 +19,12 @@ pub(crate) fn expand(
     let pattern = pattern(model, keys);
     let version = options.version.iter();
     let tiers = options.tiers.iter().map(tier);
+    let ttl_none = options.ttl_none.iter().map(|(word, ttl)| {
+        let ttl = duration(ttl);
+        quote_spanned! {word.span()=>
+            .with_ttl_none::<<Self as ::cacheme::Load>::Value>(#ttl)
+        }
+    });
     quote! {
         fn meta() -> ::cacheme::Meta {
             ::cacheme::Meta::new(
@@ -28,17 +34,22 @@ pub(crate) fn expand(
             )
             #(.with_version(#version))*
             #(.with_tier(#tiers))*
+            #(#ttl_none)*
         }
     }
 }
 
 fn tier(tier: &Tier) -> TokenStream {
     let storage = &tier.storage;
-    let ttl = tier.ttl.iter().map(|ttl| match ttl {
+    let ttl = tier.ttl.iter().map(duration);
+    quote!(::cacheme::Tier::new(#storage) #(.with_ttl(#ttl))*)
+}
+
+fn duration(ttl: &Ttl) -> TokenStream {
+    match ttl {
         Ttl::Millis(millis) => quote!(::core::time::Duration::from_millis(#millis)),
         Ttl::Expr(ttl) => quote!(#ttl),
-    });
-    quote!(::cacheme::Tier::new(#storage) #(.with_ttl(#ttl))*)
+    }
 }
 
 /// The key with `{}` for what differs; for an enum, with `*` for the variant and its fields.

@@ -85,6 +85,7 @@ mod load;
 mod lock;
 mod meta;
 mod node;
+mod nothing;
 #[doc(hidden)]
 pub mod private;
 mod registry;
@@ -114,6 +115,7 @@ pub use crate::key::{Key, KeyWriter};
 pub use crate::load::{Load, LoadContext, LoadResult, Loaded};
 pub use crate::meta::{Meta, Tier};
 pub use crate::node::{KeyPart, Node};
+pub use crate::nothing::Nothing;
 pub use crate::runtime::Cacheme;
 pub use crate::stats::{Miss, NodeStats, Stats, TierStats};
 #[cfg(feature = "local")]

@@ -1,6 +1,10 @@
 //! What a node says of itself: its names, its version and its tiers.
 
+use std::any::Any;
 use std::time::Duration;
+
+use crate::life::Life;
+use crate::nothing::{Nothing, TtlNone};
 
 /// Name, version, key pattern and tiers of a node type.
 ///
@@ -23,6 +27,7 @@ pub struct Meta {
     pattern: &'static str,
     version: &'static str,
     tiers: Vec<Tier>,
+    ttl_none: Option<TtlNone>,
 }
 
 impl Meta {
@@ -35,6 +40,7 @@ impl Meta {
             pattern,
             version: "",
             tiers: Vec::new(),
+            ttl_none: None,
         }
     }
 
@@ -49,6 +55,13 @@ impl Meta {
     #[must_use]
     pub fn with_tier(mut self, tier: Tier) -> Self {
         self.tiers.push(tier);
+        self
+    }
+
+    /// Keeps values of type `V` that are [nothing](Nothing), such as `None`, for `ttl` at most.
+    #[must_use]
+    pub fn with_ttl_none<V: Nothing + 'static>(mut self, ttl: Duration) -> Self {
+        self.ttl_none = Some(TtlNone::new::<V>(ttl));
         self
     }
 
@@ -75,6 +88,19 @@ impl Meta {
     /// The tiers, nearest first.
     pub fn tiers(&self) -> &[Tier] {
         &self.tiers
+    }
+
+    /// How long values that are nothing are kept at most; `None` is as long as any other.
+    pub fn ttl_none(&self) -> Option<Duration> {
+        self.ttl_none.map(|none| none.ttl)
+    }
+
+    /// What the options say of this value's life.
+    pub(crate) fn life(&self, value: &dyn Any) -> Life {
+        match self.ttl_none {
+            Some(none) if none.is_for(value) => Life::at_most(none.ttl),
+            _ => Life::default(),
+        }
     }
 }
 

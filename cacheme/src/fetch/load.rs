@@ -33,8 +33,8 @@ impl<N: Node> Run<N> {
             match value.unwrap_or_else(|| Err(Error::left_out(node))) {
                 Ok((value, life)) => arrived.push(Arrived {
                     leg,
+                    until: life.and(self.chain.meta.life(&value)).until(now),
                     value,
-                    until: life.until(now),
                     lacking: self.chain.tiers.len(),
                 }),
                 Err(error) => failed.push((leg.flight, Err(error))),

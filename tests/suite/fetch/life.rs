@@ -60,6 +60,42 @@ impl Load for Batch {
     }
 }
 
+/// Not spelt `Option`.
+type Maybe = Option<u64>;
+
+/// There is none with an odd number.
+#[cacheme::node(
+    caches(
+        cache(storage = "near"),
+        cache(storage = "minute", ttl = "1m"),
+        cache(storage = "far", ttl = "1h"),
+    ),
+    ttl_none = "5s"
+)]
+struct Found {
+    number: u64,
+}
+
+impl Load for Found {
+    type Value = Maybe;
+
+    async fn load(&self, _cx: &LoadContext) -> LoadResult<Maybe> {
+        Ok(self.number.is_multiple_of(2).then_some(self.number))
+    }
+}
+
+/// Never there, and kept for less than `ttl_none` says.
+#[cacheme::node(storage = "minute", ttl = "1m", ttl_none = Duration::from_secs(3600))]
+struct Brief;
+
+impl Load for Brief {
+    type Value = Arc<Maybe>;
+
+    async fn load(&self, _cx: &LoadContext) -> LoadResult<Arc<Maybe>> {
+        Ok(Arc::new(None))
+    }
+}
+
 struct Shelf {
     runtime: Cacheme,
     clock: Arc<ManualClock>,
@@ -115,6 +151,50 @@ async fn a_load_shortens_the_life_of_its_value_in_every_tier() {
     shelf.passes(1);
     shelf.get(10).await;
     assert_eq!(shelf.loads::<Single>(), 2, "no tier has it any more");
+}
+
+#[tokio::test]
+async fn nothing_is_kept_for_its_own_time_in_every_tier() {
+    let shelf = Shelf::new().await;
+    let get = async |number, expected: Maybe| {
+        let value = promptly(shelf.runtime.get(Found { number })).await;
+        assert_eq!(value.expect("a value"), expected);
+        shelf.loads::<Found>()
+    };
+    assert_eq!(get(1, None).await, 1);
+    assert_eq!(get(2, Some(2)).await, 2);
+    shelf.passes(4);
+    assert_eq!(get(1, None).await, 2, "it is there still");
+    shelf.passes(1);
+    assert_eq!(get(1, None).await, 3, "it was in no tier any more");
+    assert_eq!(get(2, Some(2)).await, 3, "other values are kept");
+}
+
+#[tokio::test]
+async fn nothing_is_kept_no_longer_than_a_tier_keeps_anything() {
+    let shelf = Shelf::new().await;
+    let get = async || {
+        let value = promptly(shelf.runtime.get(Brief)).await;
+        assert!(value.expect("a value").is_none());
+        shelf.loads::<Brief>()
+    };
+    assert_eq!(get().await, 1);
+    shelf.passes(60);
+    assert_eq!(get().await, 2);
+}
+
+#[tokio::test]
+async fn without_the_option_nothing_is_a_value_like_any_other() {
+    let shelf = Shelf::new().await;
+    let get = async || {
+        let load = async |_cx| Ok(None::<u64>);
+        let value = promptly(shelf.runtime.get_with(Single { ttl: 1 }, load)).await;
+        assert!(value.expect("a value").is_none());
+        shelf.loads::<Single>()
+    };
+    assert_eq!(get().await, 1);
+    shelf.passes(24 * 3600);
+    assert_eq!(get().await, 1);
 }
 
 #[tokio::test]
