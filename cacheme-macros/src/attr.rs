@@ -17,12 +17,20 @@ pub(crate) struct Options {
     pub(crate) version: Option<Expr>,
     pub(crate) key: Option<LitStr>,
     pub(crate) codec: Option<Type>,
+    pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
 }
 
 const NODE: &[&str] = &[
-    "storage", "ttl", "caches", "version", "key", "codec", "ttl_none",
+    "storage",
+    "ttl",
+    "caches",
+    "version",
+    "key",
+    "codec",
+    "ttl_none",
+    "ttl_jitter",
 ];
 
 /// Reads `attrs`, all of them `#[node(...)]`, as if they were one. `item` is where to say that
@@ -44,6 +52,7 @@ pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) ->
                     "caches" => caches = tier::chain(word, input, mistakes)?,
                     "version" => options.version = Some(value::name(word, input, "\"v1\"")?),
                     "key" => options.key = Some(value::key(word, input)?),
+                    "ttl_jitter" => options.ttl_jitter = Some(value::share(word, input)?),
                     "ttl_none" => {
                         options.ttl_none = Some((word.clone(), value::ttl(word, input)?));
                     }

@@ -19,6 +19,7 @@ pub(crate) fn expand(
     let pattern = pattern(model, keys);
     let version = options.version.iter();
     let tiers = options.tiers.iter().map(tier);
+    let ttl_jitter = options.ttl_jitter.iter();
     let ttl_none = options.ttl_none.iter().map(|(word, ttl)| {
         let ttl = duration(ttl);
         quote_spanned! {word.span()=>
@@ -35,6 +36,7 @@ pub(crate) fn expand(
             #(.with_version(#version))*
             #(.with_tier(#tiers))*
             #(#ttl_none)*
+            #(.with_ttl_jitter(#ttl_jitter))*
         }
     }
 }

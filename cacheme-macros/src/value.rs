@@ -32,6 +32,24 @@ pub(crate) fn ttl(word: &Ident, input: ParseStream<'_>) -> Result<Ttl> {
     }
 }
 
+/// A part of 1, as a literal that isn't zero, or an expression.
+pub(crate) fn share(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
+    let value: Expr = value(word, input, "0.1")?;
+    let is_share = match literal(&value) {
+        Some(Lit::Float(share)) => {
+            let share: f64 = share.base10_parse()?;
+            share > 0.0 && share <= 1.0
+        }
+        Some(_) => false,
+        None => !matches!(bare(&value), Expr::Unary(minus) if literal(&minus.expr).is_some()),
+    };
+    if is_share {
+        return Ok(value);
+    }
+    let message = format!("`{word}` is a number above 0.0 and at most 1.0: write `{word} = 0.1`");
+    Err(Error::new_spanned(bare(&value), message))
+}
+
 /// A string literal and nothing else.
 pub(crate) fn key(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
     let value: Expr = value(word, input, "\"user:{user_id}\"")?;
@@ -59,13 +77,20 @@ impl Parse for Codec {
     }
 }
 
-/// The literal that an expression is, seen through what `macro_rules` wraps around it.
+/// The literal that an expression is.
 fn literal(value: &Expr) -> Option<&Lit> {
-    match value {
+    match bare(value) {
         Expr::Lit(literal) => Some(&literal.lit),
-        Expr::Group(group) => literal(&group.expr),
-        Expr::Paren(paren) => literal(&paren.expr),
         _ => None,
+    }
+}
+
+/// An expression without parentheses and what `macro_rules` wraps around it.
+fn bare(value: &Expr) -> &Expr {
+    match value {
+        Expr::Group(group) => bare(&group.expr),
+        Expr::Paren(paren) => bare(&paren.expr),
+        _ => value,
     }
 }
 

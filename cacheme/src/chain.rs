@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::clock::Clock;
 use crate::error::{BoxError, Error, Result};
 use crate::flight::catch_panic;
+use crate::jitter::Jitter;
 use crate::key::Key;
 use crate::meta::Meta;
 use crate::node::Node;
@@ -26,6 +27,7 @@ pub(crate) struct Chain {
     pub(crate) tiers: Vec<Link>,
     /// How many tiers, the first ones, are local: they are asked without starting a flight.
     leading: usize,
+    jitter: Option<Jitter>,
     pub(crate) counters: NodeCounters,
 }
 
@@ -70,7 +72,16 @@ impl Chain {
             .map(|tier| Ok(link(find(tier.storage())?, tier.storage(), tier.ttl())))
             .collect::<Result<Vec<_>>>()?;
         let remote = tiers.iter().position(|link| link.local().is_none());
+        let jitter = meta.ttl_jitter().map(|most| {
+            Jitter::new(most).ok_or_else(|| {
+                let node = meta.name();
+                let message =
+                    format!("`ttl_jitter` of `{node}` is {most}: it is above 0 and at most 1");
+                Error::node_config(node, message)
+            })
+        });
         Ok(Self {
+            jitter: jitter.transpose()?,
             id: TypeId::of::<N>(),
             type_name: type_name::<N>(),
             leading: remote.unwrap_or(tiers.len()),
@@ -108,6 +119,18 @@ impl Chain {
         self.remotes().next().is_some()
     }
 
+    /// How long a value with so much life left is kept in one of the tiers; `None` is for ever.
+    /// `draw` is the same for all tiers that one value goes into.
+    pub(crate) fn ttl(&self, link: &Link, left: Option<Duration>, draw: u64) -> Option<Duration> {
+        shortest(link.ttl.map(|ttl| self.jittered(ttl, draw)), left)
+    }
+
+    /// `ttl` less the random part that belongs to `draw`.
+    pub(crate) fn jittered(&self, ttl: Duration, draw: u64) -> Duration {
+        let jitter = self.jitter.as_ref();
+        jitter.map_or(ttl, |jitter| jitter.shortened(ttl, draw))
+    }
+
     pub(crate) fn stats(&self) -> NodeStats {
         let tiers = self.tiers.iter();
         let tiers = tiers.map(|link| link.counters.read(link.name)).collect();
@@ -134,13 +157,13 @@ impl Link {
             }),
         }
     }
+}
 
-    /// How long a value with so much life left is kept here; `None` is for ever.
-    pub(crate) fn ttl(&self, left: Option<Duration>) -> Option<Duration> {
-        match (self.ttl, left) {
-            (Some(ttl), Some(left)) => Some(ttl.min(left)),
-            (ttl, left) => ttl.or(left),
-        }
+/// The shorter one of two times, of which `None` is for ever.
+pub(crate) fn shortest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -79,6 +79,7 @@ mod error;
 mod fetch;
 mod flight;
 mod global;
+mod jitter;
 mod key;
 mod life;
 mod load;

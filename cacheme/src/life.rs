@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::chain::shortest;
+
 /// The longest that a value may be kept, in any tier. Zero is not at all; without one the tiers
 /// say it alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,10 +22,11 @@ impl Life {
 
     /// The shorter one of both.
     pub(crate) fn and(self, other: Self) -> Self {
-        Self(match (self.0, other.0) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        })
+        Self(shortest(self.0, other.0))
+    }
+
+    pub(crate) fn map(self, change: impl FnOnce(Duration) -> Duration) -> Self {
+        Self(self.0.map(change))
     }
 
     /// When the life of a value that begins now ends; `None` is never.

@@ -20,7 +20,7 @@ use crate::nothing::{Nothing, TtlNone};
 ///     .with_tier(Tier::new("my-redis"));
 /// assert_eq!(meta.tiers().len(), 2);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
     name: &'static str,
     path: &'static str,
@@ -28,6 +28,7 @@ pub struct Meta {
     version: &'static str,
     tiers: Vec<Tier>,
     ttl_none: Option<TtlNone>,
+    ttl_jitter: Option<f64>,
 }
 
 impl Meta {
@@ -41,6 +42,7 @@ impl Meta {
             version: "",
             tiers: Vec::new(),
             ttl_none: None,
+            ttl_jitter: None,
         }
     }
 
@@ -62,6 +64,14 @@ impl Meta {
     #[must_use]
     pub fn with_ttl_none<V: Nothing + 'static>(mut self, ttl: Duration) -> Self {
         self.ttl_none = Some(TtlNone::new::<V>(ttl));
+        self
+    }
+
+    /// Shortens each entry's time to live by a random part of up to `most`, which is above 0 and at
+    /// most 1; the first use of the node is an error if it isn't.
+    #[must_use]
+    pub fn with_ttl_jitter(mut self, most: f64) -> Self {
+        self.ttl_jitter = Some(most);
         self
     }
 
@@ -93,6 +103,11 @@ impl Meta {
     /// How long values that are nothing are kept at most; `None` is as long as any other.
     pub fn ttl_none(&self) -> Option<Duration> {
         self.ttl_none.map(|none| none.ttl)
+    }
+
+    /// The largest part that each entry's time to live is shortened by.
+    pub fn ttl_jitter(&self) -> Option<f64> {
+        self.ttl_jitter
     }
 
     /// What the options say of this value's life.

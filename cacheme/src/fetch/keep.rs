@@ -34,7 +34,8 @@ impl<N: Node> Run<N> {
             for link in &self.chain.tiers[..arrived.lacking] {
                 if let Some(cache) = link.local() {
                     let (node, value) = (aim.node().duplicate(), arrived.value.clone());
-                    cache.put(aim.scope, node, value, link.ttl(left));
+                    let ttl = self.chain.ttl(link, left, arrived.leg.flight.draw());
+                    cache.put(aim.scope, node, value, ttl);
                     link.counters.wrote(1);
                 }
             }
@@ -82,7 +83,8 @@ impl<N: Node> Run<N> {
             if left == Some(Duration::ZERO) {
                 continue;
             }
-            match self.encode(key, &arrived.value, link.ttl(left), now) {
+            let ttl = self.chain.ttl(link, left, arrived.leg.flight.draw());
+            match self.encode(key, &arrived.value, ttl, now) {
                 Ok(entry) => {
                     written.push((&arrived.leg.flight, &key.0));
                     entries.push(entry);

@@ -31,12 +31,17 @@ impl<N: Node> Run<N> {
                 Err(error) => Some(Err(error.clone())),
             };
             match value.unwrap_or_else(|| Err(Error::left_out(node))) {
-                Ok((value, life)) => arrived.push(Arrived {
-                    leg,
-                    until: life.and(self.chain.meta.life(&value)).until(now),
-                    value,
-                    lacking: self.chain.tiers.len(),
-                }),
+                Ok((value, life)) => {
+                    let life = life.and(self.chain.meta.life(&value));
+                    let draw = leg.flight.draw();
+                    let life = life.map(|ttl| self.chain.jittered(ttl, draw));
+                    arrived.push(Arrived {
+                        leg,
+                        value,
+                        until: life.until(now),
+                        lacking: self.chain.tiers.len(),
+                    });
+                }
                 Err(error) => failed.push((leg.flight, Err(error))),
             }
         }

@@ -121,7 +121,8 @@ impl<N: Node> Fetch<N> {
     /// Copies the nearest value of the leading local tiers into those before it. The value is
     /// read again under the table's lock, since it may just have been invalidated.
     fn refill<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) {
-        let _table = self.flights.lock();
+        let mut table = self.flights.lock();
+        let draw = table.draw();
         let mut missed = Vec::new();
         for (cache, link) in self.chain.leading() {
             let Ok(found) = cache.find::<N, V>(scope, node) else {
@@ -129,7 +130,7 @@ impl<N: Node> Fetch<N> {
                 continue;
             };
             for (cache, link) in missed {
-                let ttl = link.ttl(found.left);
+                let ttl = self.chain.ttl(link, found.left, draw);
                 cache.put(scope, node.duplicate(), found.value.clone(), ttl);
                 link.counters.wrote(1);
             }

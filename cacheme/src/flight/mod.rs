@@ -134,8 +134,7 @@ impl<N: Node> Flights<N> {
         outcomes: &Arc<Outcomes<V>>,
         place: usize,
     ) -> Flight<N, V> {
-        let number = table.next;
-        table.next += 1;
+        let number = table.draw();
         let entry = Entry {
             number,
             outcomes: Arc::<Outcomes<V>>::clone(outcomes),
@@ -165,6 +164,13 @@ impl<N: Node> Table<N> {
         Some((Waiting { outcomes, place }, entry.work.clone()))
     }
 
+    /// A number that nothing else in the table has.
+    pub(crate) fn draw(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+
     /// Whether `flight` may change tiers.
     pub(crate) fn lets<V>(&self, flight: &Flight<N, V>) -> bool {
         self.holds(flight) && !self.barred.contains_key(&flight.aim)
@@ -189,6 +195,11 @@ impl<N: Node> Table<N> {
 impl<N: Node, V> Flight<N, V> {
     pub(crate) fn aim(&self) -> &Aim<N> {
         &self.aim
+    }
+
+    /// The number that tells it from all others, for what is random in its entries.
+    pub(crate) fn draw(&self) -> u64 {
+        self.number
     }
 
     /// Gives flights that began together their outcomes, for all who wait and all who join from now

@@ -5,6 +5,7 @@ mod cancellation;
 mod chain;
 mod failure;
 mod invalidation;
+mod jitter;
 mod life;
 mod stampede;
 

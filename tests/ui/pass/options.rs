@@ -7,6 +7,7 @@ use std::time::Duration;
 use cacheme::{Node, Tier, codec};
 
 const HOT: &str = "hot";
+const JITTER: f64 = 0.5;
 const TTL: Duration = Duration::from_secs(5);
 
 #[cacheme::node(
@@ -24,6 +25,12 @@ struct Expressions(u64);
     cache(storage = "cold"),
 ))]
 struct Chain(u64);
+
+#[cacheme::node(storage = "hot", ttl_jitter = 0.25)]
+struct Literal(u64);
+
+#[cacheme::node(storage = "hot", ttl_jitter = JITTER / 2.0)]
+struct Expression(u64);
 
 #[cacheme::node(storage = "hot", ttl = "1w1d1h1m1s1ms")]
 struct Long(u64);
@@ -53,5 +60,8 @@ fn main() {
         Long::meta().tiers()[0].ttl(),
         Some(Duration::from_millis(694_861_001))
     );
+    assert_eq!(Literal::meta().ttl_jitter(), Some(0.25));
+    assert_eq!(Expression::meta().ttl_jitter(), Some(0.25));
+    let _ = (Literal(1), Expression(1));
     let _ = (Expressions(1), Chain(1), Long(1));
 }
