@@ -17,6 +17,8 @@ pub(crate) struct Options {
     pub(crate) version: Option<Expr>,
     pub(crate) key: Option<LitStr>,
     pub(crate) codec: Option<Type>,
+    /// Its word, which is where the feature that it needs is asked for.
+    pub(crate) compress: Option<Ident>,
     pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
@@ -29,6 +31,7 @@ const NODE: &[&str] = &[
     "version",
     "key",
     "codec",
+    "compress",
     "ttl_none",
     "ttl_jitter",
 ];
@@ -52,6 +55,7 @@ pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) ->
                     "caches" => caches = tier::chain(word, input, mistakes)?,
                     "version" => options.version = Some(value::name(word, input, "\"v1\"")?),
                     "key" => options.key = Some(value::key(word, input)?),
+                    "compress" => options.compress = Some(value::none(word, input)?),
                     "ttl_jitter" => options.ttl_jitter = Some(value::share(word, input)?),
                     "ttl_none" => {
                         options.ttl_none = Some((word.clone(), value::ttl(word, input)?));

@@ -32,6 +32,14 @@ pub(crate) fn ttl(word: &Ident, input: ParseStream<'_>) -> Result<Ttl> {
     }
 }
 
+/// Nothing: the word says it all.
+pub(crate) fn none(word: &Ident, input: ParseStream<'_>) -> Result<Ident> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(word.clone());
+    }
+    Err(input.error(format!("`{word}` takes no value")))
+}
+
 /// A part of 1, as a literal that isn't zero, or an expression.
 pub(crate) fn share(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
     let value: Expr = value(word, input, "0.1")?;

@@ -26,6 +26,12 @@ struct Expressions(u64);
 ))]
 struct Chain(u64);
 
+#[cacheme::node(storage = "hot", codec = codec::Json, compress)]
+struct Compressed(u64);
+
+#[cacheme::node(compress, storage = "hot")]
+struct DefaultCompressed<T>(T);
+
 #[cacheme::node(storage = "hot", ttl_jitter = 0.25)]
 struct Literal(u64);
 
@@ -60,6 +66,15 @@ fn main() {
         Long::meta().tiers()[0].ttl(),
         Some(Duration::from_millis(694_861_001))
     );
+    assert_eq!(
+        TypeId::of::<<Compressed as Node>::Codec>(),
+        TypeId::of::<codec::Zstd<codec::Json>>(),
+    );
+    assert_eq!(
+        TypeId::of::<<DefaultCompressed<u8> as Node>::Codec>(),
+        TypeId::of::<codec::Zstd<codec::Default>>(),
+    );
+    let _ = (Compressed(1), DefaultCompressed(1_u8));
     assert_eq!(Literal::meta().ttl_jitter(), Some(0.25));
     assert_eq!(Expression::meta().ttl_jitter(), Some(0.25));
     let _ = (Literal(1), Expression(1));
