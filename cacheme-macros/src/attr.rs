@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::parse::ParseStream;
 use syn::{Attribute, Expr, LitStr, Meta, Type};
 
+use crate::limit::{self, MaxLoads};
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
 use crate::tier::{self, Tier, Ttl};
@@ -19,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) codec: Option<Type>,
     /// Its word, which is where the feature that it needs is asked for.
     pub(crate) compress: Option<Ident>,
+    pub(crate) max_loads: Option<MaxLoads>,
     pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
@@ -34,6 +36,7 @@ const NODE: &[&str] = &[
     "compress",
     "ttl_none",
     "ttl_jitter",
+    "max_loads",
 ];
 
 /// Reads `attrs`, all of them `#[node(...)]`, as if they were one. `item` is where to say that
@@ -55,6 +58,9 @@ pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) ->
                     "caches" => caches = tier::chain(word, input, mistakes)?,
                     "version" => options.version = Some(value::name(word, input, "\"v1\"")?),
                     "key" => options.key = Some(value::key(word, input)?),
+                    "max_loads" => {
+                        options.max_loads = limit::max_loads(word, input, mistakes)?;
+                    }
                     "compress" => options.compress = Some(value::none(word, input)?),
                     "ttl_jitter" => options.ttl_jitter = Some(value::share(word, input)?),
                     "ttl_none" => {

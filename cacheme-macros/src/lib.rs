@@ -16,6 +16,7 @@ mod expand;
 mod fallback;
 mod hole;
 mod key;
+mod limit;
 mod list;
 mod meta;
 mod mistake;

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 
 use crate::attr::Options;
 use crate::key::Segment;
+use crate::limit::MaxLoads;
 use crate::model::Model;
 use crate::tier::{Tier, Ttl};
 
@@ -19,6 +20,7 @@ pub(crate) fn expand(
     let pattern = pattern(model, keys);
     let version = options.version.iter();
     let tiers = options.tiers.iter().map(tier);
+    let max_loads = options.max_loads.iter().map(max_loads);
     let ttl_jitter = options.ttl_jitter.iter();
     let ttl_none = options.ttl_none.iter().map(|(word, ttl)| {
         let ttl = duration(ttl);
@@ -37,6 +39,7 @@ pub(crate) fn expand(
             #(.with_tier(#tiers))*
             #(#ttl_none)*
             #(.with_ttl_jitter(#ttl_jitter))*
+            #(.with_max_loads(#max_loads))*
         }
     }
 }
@@ -45,6 +48,11 @@ fn tier(tier: &Tier) -> TokenStream {
     let storage = &tier.storage;
     let ttl = tier.ttl.iter().map(duration);
     quote!(::cacheme::Tier::new(#storage) #(.with_ttl(#ttl))*)
+}
+
+fn max_loads(bound: &MaxLoads) -> TokenStream {
+    let (at_once, queue) = (&bound.at_once, bound.queue.iter());
+    quote!(::cacheme::MaxLoads::new(#at_once) #(.with_queue(#queue))*)
 }
 
 fn duration(ttl: &Ttl) -> TokenStream {

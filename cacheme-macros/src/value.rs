@@ -40,6 +40,21 @@ pub(crate) fn none(word: &Ident, input: ParseStream<'_>) -> Result<Ident> {
     Err(input.error(format!("`{word}` takes no value")))
 }
 
+/// A whole number that is no less than `least`, or an expression.
+pub(crate) fn count(word: &Ident, input: ParseStream<'_>, least: u64) -> Result<Expr> {
+    let value: Expr = value(word, input, "16")?;
+    let is_count = match literal(&value) {
+        Some(Lit::Int(count)) => count.base10_parse::<u64>()? >= least,
+        Some(_) => false,
+        None => !is_negative(&value),
+    };
+    if is_count {
+        return Ok(value);
+    }
+    let message = format!("`{word}` is a number from {least} on: write `{word} = 16`");
+    Err(Error::new_spanned(bare(&value), message))
+}
+
 /// A part of 1, as a literal that isn't zero, or an expression.
 pub(crate) fn share(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
     let value: Expr = value(word, input, "0.1")?;
@@ -49,7 +64,7 @@ pub(crate) fn share(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
             share > 0.0 && share <= 1.0
         }
         Some(_) => false,
-        None => !matches!(bare(&value), Expr::Unary(minus) if literal(&minus.expr).is_some()),
+        None => !is_negative(&value),
     };
     if is_share {
         return Ok(value);
@@ -91,6 +106,11 @@ fn literal(value: &Expr) -> Option<&Lit> {
         Expr::Lit(literal) => Some(&literal.lit),
         _ => None,
     }
+}
+
+/// Whether an expression is a literal with a minus.
+fn is_negative(value: &Expr) -> bool {
+    matches!(bare(value), Expr::Unary(minus) if literal(&minus.expr).is_some())
 }
 
 /// An expression without parentheses and what `macro_rules` wraps around it.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::bulkhead::Bulkhead;
 use crate::clock::Clock;
 use crate::error::{BoxError, Error, Result};
 use crate::flight::catch_panic;
@@ -28,6 +29,7 @@ pub(crate) struct Chain {
     /// How many tiers, the first ones, are local: they are asked without starting a flight.
     leading: usize,
     jitter: Option<Jitter>,
+    pub(crate) bulkhead: Option<Arc<Bulkhead>>,
     pub(crate) counters: NodeCounters,
 }
 
@@ -80,7 +82,10 @@ impl Chain {
                 Error::node_config(node, message)
             })
         });
+        let bulkhead = meta.max_loads();
+        let bulkhead = bulkhead.map(|bound| Bulkhead::new(meta.name(), bound));
         Ok(Self {
+            bulkhead: bulkhead.transpose()?,
             jitter: jitter.transpose()?,
             id: TypeId::of::<N>(),
             type_name: type_name::<N>(),

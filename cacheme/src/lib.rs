@@ -71,6 +71,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod bulkhead;
 mod chain;
 mod clock;
 pub mod codec;
@@ -105,6 +106,7 @@ pub mod testing;
 pub use cacheme_macros::{Node, node};
 
 pub use crate::builder::Builder;
+pub use crate::bulkhead::MaxLoads;
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};

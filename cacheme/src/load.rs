@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::bulkhead::{Bulkhead, Place};
 use crate::codec::Cacheable;
 use crate::error::{BoxError, Error, Result};
 use crate::flight::panic_message;
@@ -93,8 +94,10 @@ pub trait Load: Node {
 /// Loads every node on a task of its own, a bounded number at a time.
 async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<N, N::Value>> {
     cx.said.is_split.store(true, Ordering::Relaxed);
+    // Each of its loads has a place of its own instead.
+    cx.leave();
     let deadline = cx.runtime.load_timeout();
-    let room = Arc::new(Semaphore::new(cx.runtime.load_concurrency()));
+    let room = Arc::new(Semaphore::new(cx.concurrency()));
     // Dropping the set, as when a deadline passes, aborts its tasks.
     let mut tasks = JoinSet::new();
     let mut started = HashMap::new();
@@ -103,9 +106,13 @@ async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<
         let (node, id) = (node.duplicate(), Id(node.duplicate()));
         let task = tasks.spawn(async move {
             let _place = room.acquire().await;
-            let ended = timeout(deadline, node.load(&cx)).await;
-            let loaded = ended.map_err(|_| Error::timeout(cx.node, deadline))?;
-            let value = loaded.map_err(|error| Error::load(cx.node, error))?;
+            let loading = async {
+                let _inside = cx.enter().await?;
+                let loaded = node.load(&cx).await;
+                loaded.map_err(|error| Error::load(cx.node, error))
+            };
+            let ended = timeout(deadline, loading).await;
+            let value = ended.map_err(|_| Error::timeout(cx.node, deadline))??;
             Ok((value, cx.life()))
         });
         started.insert(task.id(), id);
@@ -231,25 +238,66 @@ pub struct LoadContext {
 }
 
 /// What is known of a load besides what it returns.
-#[derive(Default)]
 struct Said {
     /// Each node of the batch is loaded within a deadline of its own.
     is_split: AtomicBool,
     life: Mutex<Life>,
+    bulkhead: Option<Arc<Bulkhead>>,
+    place: Mutex<Option<Place>>,
+}
+
+/// A load under way; dropping it ends its part in what `max_loads` allows.
+pub(crate) struct Inside<'a>(&'a LoadContext);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
 }
 
 impl LoadContext {
-    pub(crate) fn new(runtime: Cacheme, node: &'static str) -> Self {
+    pub(crate) fn new(
+        runtime: Cacheme,
+        node: &'static str,
+        bulkhead: Option<Arc<Bulkhead>>,
+    ) -> Self {
         Self {
             runtime,
             node,
-            said: Arc::default(),
+            said: Arc::new(Said {
+                is_split: AtomicBool::new(false),
+                life: Mutex::default(),
+                bulkhead,
+                place: Mutex::default(),
+            }),
         }
     }
 
     /// A context for a part of this load, of which other things may be said.
     fn of_another_load(&self) -> Self {
-        Self::new(self.runtime.clone(), self.node)
+        Self::new(self.runtime.clone(), self.node, self.said.bulkhead.clone())
+    }
+
+    /// Begins the load, as soon as `max_loads` lets it.
+    pub(crate) async fn enter(&self) -> Result<Inside<'_>> {
+        if let Some(bulkhead) = &self.said.bulkhead {
+            let place = bulkhead.enter().await?;
+            *lock(&self.said.place) = Some(place);
+        }
+        Ok(Inside(self))
+    }
+
+    /// Gives the load's place back.
+    fn leave(&self) {
+        let place = lock(&self.said.place).take();
+        drop(place);
+    }
+
+    /// How many loads of one batch run at once, so that they don't fill the line.
+    fn concurrency(&self) -> usize {
+        let most = self.runtime.load_concurrency();
+        let bulkhead = self.said.bulkhead.as_ref();
+        bulkhead.map_or(most, |bulkhead| most.min(bulkhead.at_once()))
     }
 
     pub(crate) fn is_split(&self) -> bool {

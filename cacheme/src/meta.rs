@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::time::Duration;
 
+use crate::bulkhead::MaxLoads;
 use crate::life::Life;
 use crate::nothing::{Nothing, TtlNone};
 
@@ -29,6 +30,7 @@ pub struct Meta {
     tiers: Vec<Tier>,
     ttl_none: Option<TtlNone>,
     ttl_jitter: Option<f64>,
+    max_loads: Option<MaxLoads>,
 }
 
 impl Meta {
@@ -43,6 +45,7 @@ impl Meta {
             tiers: Vec::new(),
             ttl_none: None,
             ttl_jitter: None,
+            max_loads: None,
         }
     }
 
@@ -72,6 +75,13 @@ impl Meta {
     #[must_use]
     pub fn with_ttl_jitter(mut self, most: f64) -> Self {
         self.ttl_jitter = Some(most);
+        self
+    }
+
+    /// Bounds how many loads of the node run at once in a runtime, and how many wait for them.
+    #[must_use]
+    pub fn with_max_loads(mut self, bound: MaxLoads) -> Self {
+        self.max_loads = Some(bound);
         self
     }
 
@@ -108,6 +118,11 @@ impl Meta {
     /// The largest part that each entry's time to live is shortened by.
     pub fn ttl_jitter(&self) -> Option<f64> {
         self.ttl_jitter
+    }
+
+    /// How many loads run at once and wait; `None` is without a bound.
+    pub fn max_loads(&self) -> Option<MaxLoads> {
+        self.max_loads
     }
 
     /// What the options say of this value's life.

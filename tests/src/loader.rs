@@ -23,6 +23,14 @@ pub struct Remote {
     pub number: u64,
 }
 
+/// The node `number`, in the storage `near` only, of which two are loaded at once while three wait.
+#[cacheme::node(storage = "near", max_loads(at_once = 2, queue = 3))]
+#[derive(Clone, Debug)]
+pub struct Limited {
+    /// What tells the node from others.
+    pub number: u64,
+}
+
 /// What loaders do and did; the state of the runtime. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -129,6 +137,15 @@ impl Load for Numbered {
             .into_iter()
             .map(|(number, value)| (Self { number }, value));
         Ok(named.collect())
+    }
+}
+
+/// Loads one by one, by the default `load_all`.
+impl Load for Limited {
+    type Value = u64;
+
+    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
+        cx.state::<Script>()?.load(self.number).await
     }
 }
 

@@ -55,10 +55,16 @@ impl<N: Node> Run<N> {
     /// Calls the loader, which may fail, panic or take too long.
     async fn call<V>(&self, nodes: Vec<N>, source: Source<N, V>) -> Result<Loaded<N, V>> {
         let node = self.chain.meta.name();
-        let cx = LoadContext::new(self.runtime.clone(), node);
+        let bulkhead = self.chain.bulkhead.clone();
+        let cx = LoadContext::new(self.runtime.clone(), node, bulkhead);
         let deadline = self.runtime.load_timeout();
         let started = Instant::now();
-        let mut loading = pin!(catch_panic(async { source(nodes, cx.clone()).await }));
+        let loading = async {
+            let _inside = cx.enter().await?;
+            let loaded = source(nodes, cx.clone()).await;
+            loaded.map_err(|error| Error::load(node, error))
+        };
+        let mut loading = pin!(catch_panic(loading));
         let ended = loop {
             match tokio::time::timeout(deadline, &mut loading).await {
                 // Its parts have deadlines of their own, so it ends.
@@ -66,10 +72,11 @@ impl<N: Node> Run<N> {
                 ended => break ended,
             }
         };
-        self.chain.counters.called(started.elapsed());
+        if !matches!(&ended, Ok(Ok(Err(error))) if error.is_overloaded()) {
+            self.chain.counters.called(started.elapsed());
+        }
         match ended {
-            Ok(Ok(Ok(loaded))) => Ok(loaded.shortened(cx.life())),
-            Ok(Ok(Err(error))) => Err(Error::load(node, error)),
+            Ok(Ok(loaded)) => Ok(loaded?.shortened(cx.life())),
             Ok(Err(message)) => Err(Error::panic(node, &message)),
             Err(_) => Err(Error::timeout(node, deadline)),
         }

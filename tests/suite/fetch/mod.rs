@@ -1,6 +1,7 @@
 //! Requests: flights, batches, invalidations.
 
 mod batch;
+mod bulkhead;
 mod cancellation;
 mod chain;
 mod failure;

@@ -4,7 +4,7 @@
 use std::any::TypeId;
 use std::time::Duration;
 
-use cacheme::{Node, Tier, codec};
+use cacheme::{MaxLoads, Node, Tier, codec};
 
 const HOT: &str = "hot";
 const JITTER: f64 = 0.5;
@@ -31,6 +31,12 @@ struct Compressed(u64);
 
 #[cacheme::node(compress, storage = "hot")]
 struct DefaultCompressed<T>(T);
+
+#[cacheme::node(storage = "hot", max_loads = 16)]
+struct Bounded(u64);
+
+#[cacheme::node(storage = "hot", max_loads(queue = 2 * 50, at_once = { 8 }))]
+struct BoundedBoth(u64);
 
 #[cacheme::node(storage = "hot", ttl_jitter = 0.25)]
 struct Literal(u64);
@@ -75,6 +81,12 @@ fn main() {
         TypeId::of::<codec::Zstd<codec::Default>>(),
     );
     let _ = (Compressed(1), DefaultCompressed(1_u8));
+    assert_eq!(Bounded::meta().max_loads(), Some(MaxLoads::new(16)));
+    assert_eq!(
+        BoundedBoth::meta().max_loads(),
+        Some(MaxLoads::new(8).with_queue(100))
+    );
+    let _ = (Bounded(1), BoundedBoth(1));
     assert_eq!(Literal::meta().ttl_jitter(), Some(0.25));
     assert_eq!(Expression::meta().ttl_jitter(), Some(0.25));
     let _ = (Literal(1), Expression(1));

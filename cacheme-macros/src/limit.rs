@@ -1,0 +1,50 @@
+//! The bound of a node's loads as it is written: `max_loads = 16` or
+//! `max_loads(at_once = 16, queue = 100)`.
+
+use proc_macro2::Ident;
+use syn::parse::ParseStream;
+use syn::{Error, Expr, Result, Token};
+
+use crate::list::{self, Place};
+use crate::mistake::Mistakes;
+use crate::value;
+
+/// How many loads run at once, and how many wait.
+pub(crate) struct MaxLoads {
+    pub(crate) at_once: Expr,
+    pub(crate) queue: Option<Expr>,
+}
+
+/// Reads what is behind `max_loads`. `None` is for mistakes that are reported already.
+pub(crate) fn max_loads(
+    word: &Ident,
+    input: ParseStream<'_>,
+    mistakes: &mut Mistakes,
+) -> Result<Option<MaxLoads>> {
+    const FORM: &str = "say how many loads may run at once: `max_loads = 16` or \
+                        `max_loads(at_once = 16, queue = 100)`";
+    if input.peek(Token![=]) {
+        let at_once = value::count(word, input, 1)?;
+        let queue = None;
+        return Ok(Some(MaxLoads { at_once, queue }));
+    }
+    if !input.peek(syn::token::Paren) {
+        return Err(Error::new(word.span(), FORM));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let mut place = Place::new("max_loads", &["at_once", "queue"]);
+    let (mut at_once, mut queue) = (None, None);
+    list::read(&content, &mut place, mistakes, |word, input, _| {
+        if word == "at_once" {
+            at_once = Some(value::count(word, input, 1)?);
+        } else {
+            queue = Some(value::count(word, input, 0)?);
+        }
+        Ok(())
+    });
+    if place.lacks("at_once") {
+        mistakes.at(word.span(), FORM);
+    }
+    Ok(at_once.map(|at_once| MaxLoads { at_once, queue }))
+}
