@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::parse::ParseStream;
 use syn::{Attribute, Expr, LitStr, Meta, Type};
 
-use crate::limit::{self, MaxLoads};
+use crate::limit::{self, Batch, MaxLoads};
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
 use crate::tier::{self, Tier, Ttl};
@@ -20,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) codec: Option<Type>,
     /// Its word, which is where the feature that it needs is asked for.
     pub(crate) compress: Option<Ident>,
+    pub(crate) batch: Option<Batch>,
     pub(crate) max_loads: Option<MaxLoads>,
     pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
@@ -37,6 +38,7 @@ const NODE: &[&str] = &[
     "ttl_none",
     "ttl_jitter",
     "max_loads",
+    "batch",
 ];
 
 /// Reads `attrs`, all of them `#[node(...)]`, as if they were one. `item` is where to say that
@@ -61,6 +63,7 @@ pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) ->
                     "max_loads" => {
                         options.max_loads = limit::max_loads(word, input, mistakes)?;
                     }
+                    "batch" => options.batch = Some(limit::batch(word, input, mistakes)?),
                     "compress" => options.compress = Some(value::none(word, input)?),
                     "ttl_jitter" => options.ttl_jitter = Some(value::share(word, input)?),
                     "ttl_none" => {

@@ -1,5 +1,5 @@
-//! The bound of a node's loads as it is written: `max_loads = 16` or
-//! `max_loads(at_once = 16, queue = 100)`.
+//! The bounds of a node's loads as they are written: `max_loads = 16`,
+//! `max_loads(at_once = 16, queue = 100)`, `batch`, `batch(max = 100, delay = "2ms")`.
 
 use proc_macro2::Ident;
 use syn::parse::ParseStream;
@@ -7,6 +7,7 @@ use syn::{Error, Expr, Result, Token};
 
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
+use crate::tier::Ttl;
 use crate::value;
 
 /// How many loads run at once, and how many wait.
@@ -47,4 +48,40 @@ pub(crate) fn max_loads(
         mistakes.at(word.span(), FORM);
     }
     Ok(at_once.map(|at_once| MaxLoads { at_once, queue }))
+}
+
+/// How many requests become one load, and how long they wait for each other.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) max: Option<Expr>,
+    pub(crate) delay: Option<Ttl>,
+}
+
+/// Reads what is behind `batch`: nothing, or `(max = ..., delay = ...)`.
+pub(crate) fn batch(
+    word: &Ident,
+    input: ParseStream<'_>,
+    mistakes: &mut Mistakes,
+) -> Result<Batch> {
+    let mut batch = Batch::default();
+    if input.peek(Token![=]) {
+        let message =
+            "`batch` stands alone or with its bounds: `batch(max = 100, delay = \"2ms\")`";
+        return Err(Error::new(word.span(), message));
+    }
+    if !input.peek(syn::token::Paren) {
+        return Ok(batch);
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let mut place = Place::new("batch", &["max", "delay"]);
+    list::read(&content, &mut place, mistakes, |word, input, _| {
+        if word == "max" {
+            batch.max = Some(value::count(word, input, 1)?);
+        } else {
+            batch.delay = Some(value::ttl(word, input)?);
+        }
+        Ok(())
+    });
+    Ok(batch)
 }

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use crate::attr::Options;
 use crate::key::Segment;
-use crate::limit::MaxLoads;
+use crate::limit::{Batch, MaxLoads};
 use crate::model::Model;
 use crate::tier::{Tier, Ttl};
 
@@ -20,6 +20,7 @@ pub(crate) fn expand(
     let pattern = pattern(model, keys);
     let version = options.version.iter();
     let tiers = options.tiers.iter().map(tier);
+    let batch = options.batch.iter().map(batch);
     let max_loads = options.max_loads.iter().map(max_loads);
     let ttl_jitter = options.ttl_jitter.iter();
     let ttl_none = options.ttl_none.iter().map(|(word, ttl)| {
@@ -40,6 +41,7 @@ pub(crate) fn expand(
             #(#ttl_none)*
             #(.with_ttl_jitter(#ttl_jitter))*
             #(.with_max_loads(#max_loads))*
+            #(.with_batch(#batch))*
         }
     }
 }
@@ -53,6 +55,15 @@ fn tier(tier: &Tier) -> TokenStream {
 fn max_loads(bound: &MaxLoads) -> TokenStream {
     let (at_once, queue) = (&bound.at_once, bound.queue.iter());
     quote!(::cacheme::MaxLoads::new(#at_once) #(.with_queue(#queue))*)
+}
+
+fn batch(batch: &Batch) -> TokenStream {
+    let (max, delay) = (batch.max.iter(), batch.delay.iter().map(duration));
+    quote! {
+        <::cacheme::Batch as ::core::default::Default>::default()
+            #(.with_max(#max))*
+            #(.with_delay(#delay))*
+    }
 }
 
 fn duration(ttl: &Ttl) -> TokenStream {

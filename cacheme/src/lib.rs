@@ -70,6 +70,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod builder;
 mod bulkhead;
 mod chain;
@@ -105,6 +106,7 @@ pub mod testing;
 #[cfg(feature = "macros")]
 pub use cacheme_macros::{Node, node};
 
+pub use crate::batch::Batch;
 pub use crate::builder::Builder;
 pub use crate::bulkhead::MaxLoads;
 pub use crate::clock::{Clock, ManualClock, SystemClock};

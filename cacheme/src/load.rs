@@ -59,7 +59,8 @@ pub trait Load: Node {
     /// An error goes to every caller that waits, and nothing is cached.
     fn load(&self, cx: &LoadContext) -> impl Future<Output = LoadResult<Self::Value>> + Send;
 
-    /// Makes the values of several nodes, all of them different. `get_all` calls it.
+    /// Makes the values of several nodes, all of them different. `get_all` calls it, and
+    /// `get` for a node with `batch`.
     ///
     /// Returns the values by node, in any order. Unless it is overridden the nodes are
     /// [loaded](Load::load) one by one, as many at a time as the runtime's
@@ -171,6 +172,11 @@ impl<N: Node, V> Loaded<N, V> {
     pub fn fail(&mut self, node: N, error: impl Into<BoxError>) {
         let error = Error::load(N::meta().name(), error.into());
         self.values.insert(Id(node), Err(error));
+    }
+
+    /// Puts the outcome of a node in.
+    pub(crate) fn put(&mut self, node: Id<N>, outcome: Result<(V, Life)>) {
+        self.values.insert(node, outcome);
     }
 
     /// Takes the outcome of a node out.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::time::Duration;
 
+use crate::batch::Batch;
 use crate::bulkhead::MaxLoads;
 use crate::life::Life;
 use crate::nothing::{Nothing, TtlNone};
@@ -31,6 +32,7 @@ pub struct Meta {
     ttl_none: Option<TtlNone>,
     ttl_jitter: Option<f64>,
     max_loads: Option<MaxLoads>,
+    batch: Option<Batch>,
 }
 
 impl Meta {
@@ -46,6 +48,7 @@ impl Meta {
             ttl_none: None,
             ttl_jitter: None,
             max_loads: None,
+            batch: None,
         }
     }
 
@@ -82,6 +85,14 @@ impl Meta {
     #[must_use]
     pub fn with_max_loads(mut self, bound: MaxLoads) -> Self {
         self.max_loads = Some(bound);
+        self
+    }
+
+    /// Has simultaneous requests of a [`get`](crate::Cacheme::get) that miss become one
+    /// [`load_all`](crate::Load::load_all).
+    #[must_use]
+    pub fn with_batch(mut self, batch: Batch) -> Self {
+        self.batch = Some(batch);
         self
     }
 
@@ -123,6 +134,11 @@ impl Meta {
     /// How many loads run at once and wait; `None` is without a bound.
     pub fn max_loads(&self) -> Option<MaxLoads> {
         self.max_loads
+    }
+
+    /// How simultaneous requests become one load; `None` is not at all.
+    pub fn batch(&self) -> Option<Batch> {
+        self.batch
     }
 
     /// What the options say of this value's life.

@@ -31,6 +31,14 @@ pub struct Limited {
     pub number: u64,
 }
 
+/// The node `number`, in the storage `near` only, of which four at most are loaded together.
+#[cacheme::node(storage = "near", batch(max = 4, delay = "1h"))]
+#[derive(Clone, Debug)]
+pub struct Gathered {
+    /// What tells the node from others.
+    pub number: u64,
+}
+
 /// What loaders do and did; the state of the runtime. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -92,7 +100,16 @@ impl Script {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn load_all(&self, numbers: Vec<u64>) -> LoadResult<Vec<(u64, LoadResult<u64>)>> {
+    /// Does it for a batch of one's own node.
+    ///
+    /// # Errors
+    ///
+    /// When the loader is told to fail.
+    ///
+    /// # Panics
+    ///
+    /// When it is told to.
+    pub async fn load_all(&self, numbers: Vec<u64>) -> LoadResult<Vec<(u64, LoadResult<u64>)>> {
         let source = self.source.load(Ordering::SeqCst) as u64;
         self.lock().push(numbers.clone());
         let mut acts = self.acts.subscribe();
@@ -120,6 +137,23 @@ impl Script {
     async fn load(&self, number: u64) -> LoadResult<u64> {
         let mut loaded = self.load_all(vec![number]).await?;
         loaded.pop().ok_or("left out")?.1
+    }
+}
+
+impl Load for Gathered {
+    type Value = u64;
+
+    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
+        cx.state::<Script>()?.load(self.number).await
+    }
+
+    async fn load_all(nodes: &[Self], cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
+        let numbers = nodes.iter().map(|node| node.number).collect();
+        let loaded = cx.state::<Script>()?.load_all(numbers).await?;
+        let named = loaded
+            .into_iter()
+            .map(|(number, value)| (Self { number }, value));
+        Ok(named.collect())
     }
 }
 

@@ -1,10 +1,13 @@
 //! One value.
 
+use std::any::Any;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use super::gather::Gather;
+use super::get_all::load_all;
 use super::{Boarding, Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
@@ -48,7 +51,7 @@ impl Cacheme {
                 if let Some(value) = fetch.hit(self.scope(), &node) {
                     return Poll::Ready(Ok(value));
                 }
-                miss = Some(Box::pin(fetch.miss(self, node, load_one::<N>)));
+                miss = Some(Box::pin(fetch.miss(self, node, || fetch.source())));
             }
             match &mut miss {
                 Some(miss) => miss.as_mut().poll(cx),
@@ -93,7 +96,7 @@ impl Cacheme {
     {
         let fetch = self.fetch::<N>()?;
         let source = || -> Source<N, V> {
-            Box::new(|nodes, cx| {
+            Source::Own(Box::new(|nodes, cx| {
                 let loading = load(cx);
                 Box::pin(async move {
                     let value = loading.await?;
@@ -102,7 +105,7 @@ impl Cacheme {
                         .map(|node| (node, value.clone()))
                         .collect())
                 })
-            })
+            }))
         };
         match fetch.hit(self.scope(), &node) {
             Some(value) => Ok(value),
@@ -113,7 +116,7 @@ impl Cacheme {
 
 /// The source of a single node's value.
 pub(super) fn load_one<N: Load>() -> Source<N, N::Value> {
-    Box::new(|nodes, cx| {
+    Source::Own(Box::new(|nodes, cx| {
         Box::pin(async move {
             let mut loaded = Loaded::default();
             for node in nodes {
@@ -122,7 +125,21 @@ pub(super) fn load_one<N: Load>() -> Source<N, N::Value> {
             }
             Ok(loaded)
         })
-    })
+    }))
+}
+
+impl<N: Load> Fetch<N> {
+    /// The source of a single node's value, shared with simultaneous requests where the node has
+    /// `batch`.
+    fn source(&self) -> Source<N, N::Value> {
+        let Some(batch) = self.chain.meta.batch() else {
+            return load_one();
+        };
+        let new = || -> Arc<dyn Any + Send + Sync> { Arc::new(Gather::new(batch, load_all::<N>)) };
+        let gather = Arc::clone(self.gather.get_or_init(new)).downcast();
+        // A node has one `Load`, so it is of this type.
+        gather.map_or_else(|_| load_one(), Source::Gathered)
+    }
 }
 
 impl<N: Node> Fetch<N> {

@@ -1,15 +1,18 @@
 //! What a flight does about values that no tier has: the loader is called, once for all of them.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::Source;
 use super::run::{Arrived, Leg, Run};
+use super::{Loader, Source};
+use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Flight, catch_panic};
 use crate::load::{LoadContext, Loaded};
-use crate::node::Node;
+use crate::node::{Id, Node};
+use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
 impl<N: Node> Run<N> {
@@ -52,8 +55,43 @@ impl<N: Node> Run<N> {
         arrived
     }
 
+    async fn call<V: Cacheable<N::Codec>>(
+        &self,
+        nodes: Vec<N>,
+        source: Source<N, V>,
+    ) -> Result<Loaded<N, V>> {
+        let call = Call {
+            chain: Arc::clone(&self.chain),
+            runtime: self.runtime.clone(),
+        };
+        let gather = match source {
+            Source::Own(load) => return call.of(load, nodes).await,
+            Source::Gathered(gather) => gather,
+        };
+        let mut loaded = Loaded::default();
+        for node in nodes {
+            let id = Id(node.duplicate());
+            let value = Arc::clone(&gather).load(&call, node).await;
+            loaded.put(id, value);
+        }
+        Ok(loaded)
+    }
+}
+
+/// What a call of a loader needs.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) chain: Arc<Chain>,
+    pub(super) runtime: Cacheme,
+}
+
+impl Call {
     /// Calls the loader, which may fail, panic or take too long.
-    async fn call<V>(&self, nodes: Vec<N>, source: Source<N, V>) -> Result<Loaded<N, V>> {
+    pub(super) async fn of<N: Node, V>(
+        self,
+        load: Loader<N, V>,
+        nodes: Vec<N>,
+    ) -> Result<Loaded<N, V>> {
         let node = self.chain.meta.name();
         let bulkhead = self.chain.bulkhead.clone();
         let cx = LoadContext::new(self.runtime.clone(), node, bulkhead);
@@ -61,7 +99,7 @@ impl<N: Node> Run<N> {
         let started = Instant::now();
         let loading = async {
             let _inside = cx.enter().await?;
-            let loaded = source(nodes, cx.clone()).await;
+            let loaded = load(nodes, cx.clone()).await;
             loaded.map_err(|error| Error::load(node, error))
         };
         let mut loading = pin!(catch_panic(loading));

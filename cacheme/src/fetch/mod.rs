@@ -2,6 +2,7 @@
 //!
 //! One file per operation; what a flight does is in [`run`] and [`keep`].
 
+mod gather;
 mod get;
 mod get_all;
 mod invalidate;
@@ -10,13 +11,14 @@ mod load;
 mod refresh;
 mod run;
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
 
+use self::gather::Gather;
 use self::run::Run;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
@@ -37,6 +39,8 @@ pub(crate) struct Fetch<N> {
     flights: Arc<Flights<N>>,
     /// The node's type of value, which its first load settles.
     value: OnceLock<ValueType>,
+    /// A `Gather<N, V>`, where the node has `batch`.
+    gather: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 #[derive(Debug)]
@@ -53,8 +57,16 @@ struct ValueType {
     fingerprint: u64,
 }
 
-/// How missing values are made. Called at most once, with every node that needs a value.
-type Source<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
+/// How missing values are made.
+enum Source<N, V> {
+    /// By a call for this request.
+    Own(Loader<N, V>),
+    /// With simultaneous requests for other nodes.
+    Gathered(Arc<Gather<N, V>>),
+}
+
+/// A call of a loader, with every node that needs a value.
+type Loader<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
 type SourceFuture<N, V> = Pin<Box<dyn Future<Output = LoadResult<Loaded<N, V>>> + Send>>;
 
 /// What became of a request that the leading local tiers couldn't answer.
@@ -79,6 +91,7 @@ impl<N: Node> Fetch<N> {
             chain,
             flights: Flights::new(),
             value: OnceLock::new(),
+            gather: OnceLock::new(),
         })
     }
 

@@ -5,6 +5,7 @@ mod bulkhead;
 mod cancellation;
 mod chain;
 mod failure;
+mod gather;
 mod invalidation;
 mod jitter;
 mod life;

@@ -4,7 +4,7 @@
 use std::any::TypeId;
 use std::time::Duration;
 
-use cacheme::{MaxLoads, Node, Tier, codec};
+use cacheme::{Batch, MaxLoads, Node, Tier, codec};
 
 const HOT: &str = "hot";
 const JITTER: f64 = 0.5;
@@ -31,6 +31,12 @@ struct Compressed(u64);
 
 #[cacheme::node(compress, storage = "hot")]
 struct DefaultCompressed<T>(T);
+
+#[cacheme::node(storage = "hot", batch)]
+struct Batched(u64);
+
+#[cacheme::node(storage = "hot", batch(delay = "5ms", max = 5 * 2))]
+struct BatchedBoth(u64);
 
 #[cacheme::node(storage = "hot", max_loads = 16)]
 struct Bounded(u64);
@@ -81,6 +87,12 @@ fn main() {
         TypeId::of::<codec::Zstd<codec::Default>>(),
     );
     let _ = (Compressed(1), DefaultCompressed(1_u8));
+    assert_eq!(Batched::meta().batch(), Some(Batch::default()));
+    let both = Batch::default()
+        .with_max(10)
+        .with_delay(Duration::from_millis(5));
+    assert_eq!(BatchedBoth::meta().batch(), Some(both));
+    let _ = (Batched(1), BatchedBoth(1));
     assert_eq!(Bounded::meta().max_loads(), Some(MaxLoads::new(16)));
     assert_eq!(
         BoundedBoth::meta().max_loads(),
