@@ -1,12 +1,13 @@
 //! Reads the options of a node. Knows nothing of the item that they stand on.
 
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 use syn::parse::ParseStream;
-use syn::{Attribute, Expr, LitStr, Meta, Type};
+use syn::{Attribute, Expr, LitStr, Meta, Result, Type};
 
+use crate::limit::{self, Batch, MaxLoads};
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
-use crate::tier::{self, Tier};
+use crate::tier::{self, Tier, Ttl};
 use crate::value;
 
 /// What a node says of itself.
@@ -17,33 +18,44 @@ pub(crate) struct Options {
     pub(crate) version: Option<Expr>,
     pub(crate) key: Option<LitStr>,
     pub(crate) codec: Option<Type>,
+    /// Its word, which is where the feature that it needs is asked for.
+    pub(crate) compress: Option<Ident>,
+    pub(crate) batch: Option<Batch>,
+    pub(crate) max_loads: Option<MaxLoads>,
+    pub(crate) ttl_jitter: Option<Expr>,
+    /// With its word, which is where a value that is never nothing is refused.
+    pub(crate) ttl_none: Option<(Ident, Ttl)>,
 }
 
-const NODE: &[&str] = &["storage", "ttl", "caches", "version", "key", "codec"];
+/// The options of a node.
+pub(crate) const NODE: &[&str] = &[
+    "storage",
+    "ttl",
+    "caches",
+    "version",
+    "key",
+    "codec",
+    "compress",
+    "ttl_none",
+    "ttl_jitter",
+    "max_loads",
+    "batch",
+];
 
 /// Reads `attrs`, all of them `#[node(...)]`, as if they were one. `item` is where to say that
 /// there is no storage if there is no attribute either.
 pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) -> Options {
-    let mut options = Options::default();
     let mut place = Place::new("node", NODE);
-    let mut tier = tier::Reader::default();
-    let mut caches = Vec::new();
+    let mut reader = Reader::default();
     for attr in attrs {
         let Meta::List(list) = &attr.meta else {
             let message = "the options stand in parentheses: `#[node(storage = \"...\")]`";
             mistakes.under(attr, message);
-            return options;
+            return Options::default();
         };
         let read = |input: ParseStream<'_>| {
             list::read(input, &mut place, mistakes, |word, input, mistakes| {
-                match word.to_string().as_str() {
-                    "caches" => caches = tier::chain(word, input, mistakes)?,
-                    "version" => options.version = Some(value::name(word, input, "\"v1\"")?),
-                    "key" => options.key = Some(value::key(word, input)?),
-                    "codec" => options.codec = Some(value::codec(word, input)?),
-                    _ => tier.option(word, input)?,
-                }
-                Ok(())
+                reader.option(word, input, mistakes)
             });
             Ok(())
         };
@@ -55,16 +67,57 @@ pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) ->
         .last()
         .map_or(item, |attr| attr.path().segments[0].ident.span());
     storages(&place, at, mistakes);
-    options.tiers = if place.word("caches").is_some() {
-        caches
-    } else {
-        tier.finish().into_iter().collect()
-    };
-    options
+    reader.finish(&place)
+}
+
+/// The options of a node, while they are read.
+#[derive(Default)]
+pub(crate) struct Reader {
+    options: Options,
+    tier: tier::Reader,
+    caches: Vec<Tier>,
+}
+
+impl Reader {
+    /// Reads what is behind `word`.
+    pub(crate) fn option(
+        &mut self,
+        word: &Ident,
+        input: ParseStream<'_>,
+        mistakes: &mut Mistakes,
+    ) -> Result<()> {
+        match word.to_string().as_str() {
+            "caches" => self.caches = tier::chain(word, input, mistakes)?,
+            "version" => self.options.version = Some(value::name(word, input, "\"v1\"")?),
+            "key" => self.options.key = Some(value::key(word, input)?),
+            "codec" => self.options.codec = Some(value::codec(word, input)?),
+            "max_loads" => {
+                self.options.max_loads = limit::max_loads(word, input, mistakes)?;
+            }
+            "batch" => self.options.batch = Some(limit::batch(word, input, mistakes)?),
+            "compress" => self.options.compress = Some(value::none(word, input)?),
+            "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input)?),
+            "ttl_none" => {
+                self.options.ttl_none = Some((word.clone(), value::ttl(word, input)?));
+            }
+            _ => self.tier.option(word, input)?,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(self, place: &Place) -> Options {
+        let mut options = self.options;
+        options.tiers = if place.word("caches").is_some() {
+            self.caches
+        } else {
+            self.tier.finish().into_iter().collect()
+        };
+        options
+    }
 }
 
 /// Checks that there is either `caches` or a `storage`; `at` is where to ask for one.
-fn storages(place: &Place, at: Span, mistakes: &mut Mistakes) {
+pub(crate) fn storages(place: &Place, at: Span, mistakes: &mut Mistakes) {
     if place.word("caches").is_some() {
         let words = ["storage", "ttl"].map(|name| place.word(name));
         for word in words.into_iter().flatten() {

@@ -1,7 +1,7 @@
 //! Writes the implementation of `Node`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, WhereClause, parse_quote};
 
 use crate::attr::Options;
@@ -19,7 +19,7 @@ pub(crate) fn expand(
     let ident = &model.input.ident;
     let (impl_generics, ty_generics, where_clause) = model.input.generics.split_for_impl();
     let where_clause = bounds(model, where_clause);
-    let codec = codec(options.codec.as_ref());
+    let (codec, needs_zstd) = compressed(options);
     let meta = meta::expand(model, options, keys);
     let write_key = write_key(model, options, keys);
     let same = same(model);
@@ -27,6 +27,7 @@ pub(crate) fn expand(
     let duplicate = duplicate(model);
     quote! {
         const _: () = {
+            #needs_zstd
             #[automatically_derived]
             #[allow(deprecated)]
             impl #impl_generics ::cacheme::Node for #ident #ty_generics #where_clause {
@@ -38,6 +39,18 @@ pub(crate) fn expand(
                 #duplicate
             }
         };
+    }
+}
+
+/// The codec, and items that ask for the feature that it needs.
+pub(crate) fn compressed(options: &Options) -> (TokenStream, TokenStream) {
+    let codec = codec(options.codec.as_ref());
+    match &options.compress {
+        Some(word) => (
+            quote!(::cacheme::private::Compressed<#codec>),
+            quote_spanned!(word.span()=> ::cacheme::private::needs_zstd!();),
+        ),
+        None => (codec, TokenStream::new()),
     }
 }
 

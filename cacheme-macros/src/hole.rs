@@ -53,16 +53,16 @@ pub(crate) fn find<'a>(
     if let Some(param) = model.param(word) {
         return Ok(Hole::Param(param));
     }
-    let name = &model.name;
+    let (name, part) = (&model.name, model.part);
     let named = model
         .parts()
         .filter(|field| matches!(field.member, Member::Named(_)));
     let meant = near(word, named.map(|field| &*field.name));
     let known: Vec<String> = names(model).collect();
     let message = match meant {
-        Some(meant) => format!("no field `{word}` in `{name}`; did you mean `{meant}`?"),
-        None if known.is_empty() => format!("no field `{word}` in `{name}`; it has no fields"),
-        None => format!("no field `{word}` in `{name}`; it has {}", quoted(&known)),
+        Some(meant) => format!("no {part} `{word}` in `{name}`; did you mean `{meant}`?"),
+        None if known.is_empty() => format!("no {part} `{word}` in `{name}`; it has no {part}s"),
+        None => format!("no {part} `{word}` in `{name}`; it has {}", quoted(&known)),
     };
     let is_typo = meant.is_some_and(is_ident) && is_ident(word);
     Err(Unknown {
@@ -76,7 +76,8 @@ pub(crate) fn find<'a>(
 ///
 /// The module, empty and without a prelude, is there for the word to mean nothing else.
 pub(crate) fn typos(literal: &LitStr, model: &Model<'_>) -> TokenStream {
-    let known = names(model).map(|name| {
+    // `self` can't be the name of an argument there.
+    let known = names(model).filter(|name| name != "self").map(|name| {
         syn::parse_str(&name).unwrap_or_else(|_| Ident::new_raw(&name, literal.span()))
     });
     let known = known.map(|mut ident: Ident| {

@@ -14,8 +14,10 @@ mod derive;
 mod duration;
 mod expand;
 mod fallback;
+mod function;
 mod hole;
 mod key;
+mod limit;
 mod list;
 mod meta;
 mod mistake;
@@ -39,6 +41,17 @@ pub fn node(args: TokenStream, item: TokenStream) -> TokenStream {
     let untouched = proc_macro2::TokenStream::from(item.clone());
     let rewrite = |input: ParseStream<'_>| spelling::attribute(&args, input);
     let tokens = rewrite.parse(item).unwrap_or_else(|error| {
+        let error = error.into_compile_error();
+        quote!(#untouched #error)
+    });
+    tokens.into()
+}
+
+#[doc = include_str!("../docs/cached.md")]
+#[proc_macro_attribute]
+pub fn cached(args: TokenStream, item: TokenStream) -> TokenStream {
+    let untouched = proc_macro2::TokenStream::from(item.clone());
+    let tokens = function::cached(args.into(), item.into()).unwrap_or_else(|error| {
         let error = error.into_compile_error();
         quote!(#untouched #error)
     });

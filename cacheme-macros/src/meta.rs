@@ -1,24 +1,55 @@
 //! Writes `Node::meta`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use crate::attr::Options;
 use crate::key::Segment;
+use crate::limit::{Batch, MaxLoads};
 use crate::model::Model;
 use crate::tier::{Tier, Ttl};
 
-/// The function. `keys` has a row for each variant.
+/// The function, of a node. `keys` has a row for each variant.
 pub(crate) fn expand(
     model: &Model<'_>,
     options: &Options,
     keys: &[Vec<Segment<'_>>],
 ) -> TokenStream {
+    let ttl_none = options.ttl_none.as_ref().map(|(word, ttl)| {
+        let ttl = duration(ttl);
+        quote_spanned! {word.span()=>
+            .with_ttl_none::<<Self as ::cacheme::Load>::Value>(#ttl)
+        }
+    });
+    of(model, options, &pattern(model, keys), ttl_none.as_ref())
+}
+
+/// The function, of the node of a function, which itself knows what is nothing.
+pub(crate) fn of_function(
+    model: &Model<'_>,
+    options: &Options,
+    key: &[Segment<'_>],
+) -> TokenStream {
+    let ttl_none = options.ttl_none.as_ref().map(|(_, ttl)| {
+        let ttl = duration(ttl);
+        quote!(.with_ttl_nothing(#ttl))
+    });
+    of(model, options, &pattern_of(key), ttl_none.as_ref())
+}
+
+fn of(
+    model: &Model<'_>,
+    options: &Options,
+    pattern: &str,
+    ttl_none: Option<&TokenStream>,
+) -> TokenStream {
     let name = &model.name;
     let path = format!("::{name}");
-    let pattern = pattern(model, keys);
     let version = options.version.iter();
     let tiers = options.tiers.iter().map(tier);
+    let batch = options.batch.iter().map(batch);
+    let max_loads = options.max_loads.iter().map(max_loads);
+    let ttl_jitter = options.ttl_jitter.iter();
     quote! {
         fn meta() -> ::cacheme::Meta {
             ::cacheme::Meta::new(
@@ -28,17 +59,39 @@ pub(crate) fn expand(
             )
             #(.with_version(#version))*
             #(.with_tier(#tiers))*
+            #ttl_none
+            #(.with_ttl_jitter(#ttl_jitter))*
+            #(.with_max_loads(#max_loads))*
+            #(.with_batch(#batch))*
         }
     }
 }
 
 fn tier(tier: &Tier) -> TokenStream {
     let storage = &tier.storage;
-    let ttl = tier.ttl.iter().map(|ttl| match ttl {
+    let ttl = tier.ttl.iter().map(duration);
+    quote!(::cacheme::Tier::new(#storage) #(.with_ttl(#ttl))*)
+}
+
+fn max_loads(bound: &MaxLoads) -> TokenStream {
+    let (at_once, queue) = (&bound.at_once, bound.queue.iter());
+    quote!(::cacheme::MaxLoads::new(#at_once) #(.with_queue(#queue))*)
+}
+
+fn batch(batch: &Batch) -> TokenStream {
+    let (max, delay) = (batch.max.iter(), batch.delay.iter().map(duration));
+    quote! {
+        <::cacheme::Batch as ::core::default::Default>::default()
+            #(.with_max(#max))*
+            #(.with_delay(#delay))*
+    }
+}
+
+fn duration(ttl: &Ttl) -> TokenStream {
+    match ttl {
         Ttl::Millis(millis) => quote!(::core::time::Duration::from_millis(#millis)),
         Ttl::Expr(ttl) => quote!(#ttl),
-    });
-    quote!(::cacheme::Tier::new(#storage) #(.with_ttl(#ttl))*)
+    }
 }
 
 /// The key with `{}` for what differs; for an enum, with `*` for the variant and its fields.
@@ -47,7 +100,11 @@ fn pattern(model: &Model<'_>, keys: &[Vec<Segment<'_>>]) -> String {
         let params = ":{}".repeat(model.params.len());
         return format!("{}{params}:*", model.name);
     }
-    let segments = keys.iter().flatten().map(|segment| match segment {
+    keys.iter().map(|key| pattern_of(key)).collect()
+}
+
+fn pattern_of(key: &[Segment<'_>]) -> String {
+    let segments = key.iter().map(|segment| match segment {
         Segment::Literal(text) => text,
         Segment::Hole(..) => "{}",
     });

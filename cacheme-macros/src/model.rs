@@ -10,6 +10,8 @@ pub(crate) struct Model<'a> {
     pub(crate) input: &'a DeriveInput,
     /// The type's name as the user thinks of it, without `r#`.
     pub(crate) name: String,
+    /// What its parts are called: fields, or a function's arguments.
+    pub(crate) part: &'static str,
     /// The type and const parameters, in order.
     pub(crate) params: Vec<Param<'a>>,
     pub(crate) variants: Vec<Variant<'a>>,
@@ -62,6 +64,7 @@ impl<'a> Model<'a> {
         Ok(Self {
             input,
             name: input.ident.unraw().to_string(),
+            part: "field",
             params,
             variants,
         })

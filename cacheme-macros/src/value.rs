@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, Lit, LitStr, Result, Token, Type};
+use syn::{Error, Expr, Lit, LitStr, Path, Result, Token, Type};
 
 use crate::duration;
 use crate::tier::Ttl;
@@ -32,6 +32,47 @@ pub(crate) fn ttl(word: &Ident, input: ParseStream<'_>) -> Result<Ttl> {
     }
 }
 
+/// Nothing: the word says it all.
+pub(crate) fn none(word: &Ident, input: ParseStream<'_>) -> Result<Ident> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(word.clone());
+    }
+    Err(input.error(format!("`{word}` takes no value")))
+}
+
+/// A whole number that is no less than `least`, or an expression.
+pub(crate) fn count(word: &Ident, input: ParseStream<'_>, least: u64) -> Result<Expr> {
+    let value: Expr = value(word, input, "16")?;
+    let is_count = match literal(&value) {
+        Some(Lit::Int(count)) => count.base10_parse::<u64>()? >= least,
+        Some(_) => false,
+        None => !is_negative(&value),
+    };
+    if is_count {
+        return Ok(value);
+    }
+    let message = format!("`{word}` is a number from {least} on: write `{word} = 16`");
+    Err(Error::new_spanned(bare(&value), message))
+}
+
+/// A part of 1, as a literal that isn't zero, or an expression.
+pub(crate) fn share(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
+    let value: Expr = value(word, input, "0.1")?;
+    let is_share = match literal(&value) {
+        Some(Lit::Float(share)) => {
+            let share: f64 = share.base10_parse()?;
+            share > 0.0 && share <= 1.0
+        }
+        Some(_) => false,
+        None => !is_negative(&value),
+    };
+    if is_share {
+        return Ok(value);
+    }
+    let message = format!("`{word}` is a number above 0.0 and at most 1.0: write `{word} = 0.1`");
+    Err(Error::new_spanned(bare(&value), message))
+}
+
 /// A string literal and nothing else.
 pub(crate) fn key(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
     let value: Expr = value(word, input, "\"user:{user_id}\"")?;
@@ -40,6 +81,16 @@ pub(crate) fn key(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
     }
     let message = "`key` is a string literal, to be checked here: `key = \"user:{user_id}\"`";
     Err(Error::new_spanned(value, message))
+}
+
+/// An expression.
+pub(crate) fn any(word: &Ident, input: ParseStream<'_>, example: &str) -> Result<Expr> {
+    value(word, input, example)
+}
+
+/// A path.
+pub(crate) fn path(word: &Ident, input: ParseStream<'_>, example: &str) -> Result<Path> {
+    value(word, input, example)
 }
 
 /// A type.
@@ -59,13 +110,25 @@ impl Parse for Codec {
     }
 }
 
-/// The literal that an expression is, seen through what `macro_rules` wraps around it.
+/// The literal that an expression is.
 fn literal(value: &Expr) -> Option<&Lit> {
-    match value {
+    match bare(value) {
         Expr::Lit(literal) => Some(&literal.lit),
-        Expr::Group(group) => literal(&group.expr),
-        Expr::Paren(paren) => literal(&paren.expr),
         _ => None,
+    }
+}
+
+/// Whether an expression is a literal with a minus.
+fn is_negative(value: &Expr) -> bool {
+    matches!(bare(value), Expr::Unary(minus) if literal(&minus.expr).is_some())
+}
+
+/// An expression without parentheses and what `macro_rules` wraps around it.
+fn bare(value: &Expr) -> &Expr {
+    match value {
+        Expr::Group(group) => bare(&group.expr),
+        Expr::Paren(paren) => bare(&paren.expr),
+        _ => value,
     }
 }
 

@@ -1,16 +1,19 @@
 //! A node's tiers as a runtime has them: its meta with the storages found by name.
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::bulkhead::Bulkhead;
 use crate::clock::Clock;
 use crate::error::{BoxError, Error, Result};
 use crate::flight::catch_panic;
+use crate::jitter::Jitter;
 use crate::key::Key;
+use crate::life::Life;
 use crate::meta::Meta;
 use crate::node::Node;
 use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
@@ -19,13 +22,16 @@ use crate::storage::{Entry, LocalCache, Ready, Storage, StorageFuture};
 /// The tiers of a node, nearest first, and its figures.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    id: TypeId,
+    pub(crate) id: TypeId,
     /// What the compiler calls the type.
     type_name: &'static str,
+    item: &'static str,
     pub(crate) meta: Meta,
     pub(crate) tiers: Vec<Link>,
     /// How many tiers, the first ones, are local: they are asked without starting a flight.
     leading: usize,
+    jitter: Option<Jitter>,
+    pub(crate) bulkhead: Option<Arc<Bulkhead>>,
     pub(crate) counters: NodeCounters,
 }
 
@@ -70,9 +76,22 @@ impl Chain {
             .map(|tier| Ok(link(find(tier.storage())?, tier.storage(), tier.ttl())))
             .collect::<Result<Vec<_>>>()?;
         let remote = tiers.iter().position(|link| link.local().is_none());
+        let jitter = meta.ttl_jitter().map(|most| {
+            Jitter::new(most).ok_or_else(|| {
+                let node = meta.name();
+                let message =
+                    format!("`ttl_jitter` of `{node}` is {most}: it is above 0 and at most 1");
+                Error::node_config(node, message)
+            })
+        });
+        let bulkhead = meta.max_loads();
+        let bulkhead = bulkhead.map(|bound| Bulkhead::new(meta.name(), bound));
         Ok(Self {
+            bulkhead: bulkhead.transpose()?,
+            jitter: jitter.transpose()?,
             id: TypeId::of::<N>(),
             type_name: type_name::<N>(),
+            item: N::item(),
             leading: remote.unwrap_or(tiers.len()),
             meta,
             tiers,
@@ -80,9 +99,9 @@ impl Chain {
         })
     }
 
-    /// The struct or enum in the source, the same for all instances of a generic one.
+    /// What was annotated in the source, the same for all instances of a generic one.
     pub(crate) fn item(&self) -> &'static str {
-        self.type_name.split('<').next().unwrap_or_default()
+        self.item
     }
 
     /// The local caches that come before the first remote tier, with their counters.
@@ -106,6 +125,24 @@ impl Chain {
 
     pub(crate) fn has_remote(&self) -> bool {
         self.remotes().next().is_some()
+    }
+
+    /// How long a value with so much life left is kept in one of the tiers; `None` is for ever.
+    /// `draw` is the same for all tiers that one value goes into.
+    pub(crate) fn ttl(&self, link: &Link, left: Option<Duration>, draw: u64) -> Option<Duration> {
+        shortest(link.ttl.map(|ttl| self.jittered(ttl, draw)), left)
+    }
+
+    /// `ttl` less the random part that belongs to `draw`.
+    fn jittered(&self, ttl: Duration, draw: u64) -> Duration {
+        let jitter = self.jitter.as_ref();
+        jitter.map_or(ttl, |jitter| jitter.shortened(ttl, draw))
+    }
+
+    /// The life of a value that begins now, by what its load and the options say.
+    pub(crate) fn life(&self, value: &dyn Any, said: Life, draw: u64) -> Life {
+        let life = said.and(self.meta.life(value));
+        life.map(|ttl| self.jittered(ttl, draw))
     }
 
     pub(crate) fn stats(&self) -> NodeStats {
@@ -139,13 +176,13 @@ impl Link {
             }),
         }
     }
+}
 
-    /// How long a value with so much life left is kept here; `None` is for ever.
-    pub(crate) fn ttl(&self, left: Option<Duration>) -> Option<Duration> {
-        match (self.ttl, left) {
-            (Some(ttl), Some(left)) => Some(ttl.min(left)),
-            (ttl, left) => ttl.or(left),
-        }
+/// The shorter one of two times, of which `None` is for ever.
+pub(crate) fn shortest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bulkhead::MaxLoads;
+
 /// What a loader, a codec or a storage may fail with: any error, by `?`.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -54,6 +56,8 @@ pub enum ErrorKind {
     Timeout,
     /// The task that loaded is gone: its tokio runtime was shut down, or has no timer.
     Lost,
+    /// As many loads of the node run and wait as its `max_loads` allows.
+    Overloaded,
     /// A storage failed.
     Storage,
     /// The load context has no state of the type asked for.
@@ -89,6 +93,11 @@ impl Error {
     /// Whether the loader exceeded its deadline.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether the load was refused, since as many run and wait as `max_loads` allows.
+    pub fn is_overloaded(&self) -> bool {
+        self.kind() == ErrorKind::Overloaded
     }
 
     /// Whether the set-up is wrong.
@@ -167,6 +176,15 @@ impl Error {
     pub(crate) fn timeout(node: &'static str, deadline: Duration) -> Self {
         let message = format!("loading `{node}` took longer than its deadline of {deadline:?}");
         Self::new(ErrorKind::Timeout, message).of_node(node)
+    }
+
+    pub(crate) fn overloaded(node: &'static str, bound: MaxLoads) -> Self {
+        let (at_once, queue) = (bound.at_once(), bound.queue());
+        let message = format!(
+            "`{node}` is overloaded: {at_once} of its loads run and {queue} wait, which is what its \
+             `max_loads` allows"
+        );
+        Self::new(ErrorKind::Overloaded, message).of_node(node)
     }
 
     pub(crate) fn lost(node: &'static str) -> Self {
@@ -251,6 +269,7 @@ mod tests {
             Error::panic("Node", "oh"),
             Error::timeout("Node", Duration::from_secs(1)),
             Error::lost("Node"),
+            Error::overloaded("Node", MaxLoads::new(1)),
             Error::storage_failed("hot", "read", source()),
             Error::state::<u8>(),
         ];

@@ -70,7 +70,9 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod builder;
+mod bulkhead;
 mod cached;
 mod chain;
 mod clock;
@@ -79,12 +81,17 @@ mod envelope;
 mod error;
 mod fetch;
 mod flight;
+#[doc(hidden)]
+pub mod function;
 mod global;
+mod jitter;
 mod key;
+mod life;
 mod load;
 mod lock;
 mod meta;
 mod node;
+mod nothing;
 #[doc(hidden)]
 pub mod private;
 mod registry;
@@ -100,9 +107,11 @@ pub mod storage;
 pub mod testing;
 
 #[cfg(feature = "macros")]
-pub use cacheme_macros::{Node, node};
+pub use cacheme_macros::{Node, cached, node};
 
+pub use crate::batch::Batch;
 pub use crate::builder::Builder;
+pub use crate::bulkhead::MaxLoads;
 pub use crate::cached::{Cached, Source};
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
@@ -115,6 +124,7 @@ pub use crate::key::{Key, KeyWriter};
 pub use crate::load::{Load, LoadContext, LoadResult, Loaded};
 pub use crate::meta::{Meta, Tier};
 pub use crate::node::{KeyPart, Node};
+pub use crate::nothing::Nothing;
 pub use crate::runtime::Cacheme;
 pub use crate::stats::{Miss, NodeStats, Stats, TierStats};
 #[cfg(feature = "local")]

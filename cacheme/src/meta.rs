@@ -1,6 +1,12 @@
 //! What a node says of itself: its names, its version and its tiers.
 
+use std::any::Any;
 use std::time::Duration;
+
+use crate::batch::Batch;
+use crate::bulkhead::MaxLoads;
+use crate::life::Life;
+use crate::nothing::{Nothing, TtlNone};
 
 /// Name, version, key pattern and tiers of a node type.
 ///
@@ -16,13 +22,17 @@ use std::time::Duration;
 ///     .with_tier(Tier::new("my-redis"));
 /// assert_eq!(meta.tiers().len(), 2);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
     name: &'static str,
     path: &'static str,
     pattern: &'static str,
     version: &'static str,
     tiers: Vec<Tier>,
+    ttl_none: Option<TtlNone>,
+    ttl_jitter: Option<f64>,
+    max_loads: Option<MaxLoads>,
+    batch: Option<Batch>,
 }
 
 impl Meta {
@@ -35,6 +45,10 @@ impl Meta {
             pattern,
             version: "",
             tiers: Vec::new(),
+            ttl_none: None,
+            ttl_jitter: None,
+            max_loads: None,
+            batch: None,
         }
     }
 
@@ -49,6 +63,44 @@ impl Meta {
     #[must_use]
     pub fn with_tier(mut self, tier: Tier) -> Self {
         self.tiers.push(tier);
+        self
+    }
+
+    /// Keeps values of type `V` that are [nothing](Nothing), such as `None`, for `ttl` at most.
+    #[must_use]
+    pub fn with_ttl_none<V: Nothing + 'static>(mut self, ttl: Duration) -> Self {
+        self.ttl_none = Some(TtlNone::new::<V>(ttl));
+        self
+    }
+
+    /// As [`with_ttl_none`](Self::with_ttl_none), for whoever knows by itself what is nothing.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_ttl_nothing(mut self, ttl: Duration) -> Self {
+        self.ttl_none = Some(TtlNone::of_others(ttl));
+        self
+    }
+
+    /// Shortens each entry's time to live by a random part of up to `most`, which is above 0 and at
+    /// most 1; the first use of the node is an error if it isn't.
+    #[must_use]
+    pub fn with_ttl_jitter(mut self, most: f64) -> Self {
+        self.ttl_jitter = Some(most);
+        self
+    }
+
+    /// Bounds how many loads of the node run at once in a runtime, and how many wait for them.
+    #[must_use]
+    pub fn with_max_loads(mut self, bound: MaxLoads) -> Self {
+        self.max_loads = Some(bound);
+        self
+    }
+
+    /// Has simultaneous requests of a [`get`](crate::Cacheme::get) that miss become one
+    /// [`load_all`](crate::Load::load_all).
+    #[must_use]
+    pub fn with_batch(mut self, batch: Batch) -> Self {
+        self.batch = Some(batch);
         self
     }
 
@@ -75,6 +127,34 @@ impl Meta {
     /// The tiers, nearest first.
     pub fn tiers(&self) -> &[Tier] {
         &self.tiers
+    }
+
+    /// How long values that are nothing are kept at most; `None` is as long as any other.
+    pub fn ttl_none(&self) -> Option<Duration> {
+        self.ttl_none.map(|none| none.ttl)
+    }
+
+    /// The largest part that each entry's time to live is shortened by.
+    pub fn ttl_jitter(&self) -> Option<f64> {
+        self.ttl_jitter
+    }
+
+    /// How many loads run at once and wait; `None` is without a bound.
+    pub fn max_loads(&self) -> Option<MaxLoads> {
+        self.max_loads
+    }
+
+    /// How simultaneous requests become one load; `None` is not at all.
+    pub fn batch(&self) -> Option<Batch> {
+        self.batch
+    }
+
+    /// What the options say of this value's life.
+    pub(crate) fn life(&self, value: &dyn Any) -> Life {
+        match self.ttl_none {
+            Some(none) if none.is_for(value) => Life::at_most(none.ttl),
+            _ => Life::default(),
+        }
     }
 }
 

@@ -33,6 +33,13 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// Name, version and tiers. Called once per runtime.
     fn meta() -> Meta;
 
+    /// What the compiler calls what was annotated, its type parameters left out.
+    #[doc(hidden)]
+    fn item() -> &'static str {
+        let name = std::any::type_name::<Self>();
+        name.split('<').next().unwrap_or_default()
+    }
+
     /// Writes what tells this node from the others of its type.
     fn write_key(&self, key: &mut KeyWriter);
 

@@ -1,9 +1,41 @@
 //! For generated code only: no promises.
 
+pub use crate::function;
+
 use std::hash::Hasher;
 
 use crate::key::KeyWriter;
 use crate::node::KeyPart;
+
+pub use crate::__needs_zstd as needs_zstd;
+
+/// The codec of a node with `compress`.
+#[cfg(feature = "zstd")]
+pub type Compressed<C> = crate::codec::Zstd<C>;
+
+/// The codec of a node with `compress`, which [`needs_zstd`] refuses.
+#[cfg(not(feature = "zstd"))]
+pub type Compressed<C> = C;
+
+/// Refuses `compress` where the feature that it needs is off.
+#[cfg(feature = "zstd")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __needs_zstd {
+    () => {};
+}
+
+/// Refuses `compress` where the feature that it needs is off.
+#[cfg(not(feature = "zstd"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __needs_zstd {
+    () => {
+        ::core::compile_error!(
+            "`compress` needs cacheme's feature `zstd`: `features = [\"zstd\"]`"
+        );
+    };
+}
 
 /// A field of a node, as the generated code uses it: one bound with every operation, so that a
 /// type that can't be in a key gives one error.

@@ -1,5 +1,6 @@
 //! The runtime: a handle on storages, node types, state and figures.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -174,8 +175,16 @@ impl Cacheme {
 
     /// The figures of every node type that was used or registered.
     pub fn stats(&self) -> Stats {
+        self.stats_of(|_, _| true)
+    }
+
+    /// The figures of those node types of which `is_asked` says so.
+    pub(crate) fn stats_of(&self, is_asked: impl Fn(&Meta, TypeId) -> bool) -> Stats {
         let chains = lock(&self.core.chains).clone();
-        Stats::new(chains.iter().map(|chain| chain.stats()).collect())
+        let asked = chains
+            .iter()
+            .filter(|chain| is_asked(&chain.meta, chain.id));
+        Stats::new(asked.map(|chain| chain.stats()).collect())
     }
 
     /// Puts `prefix:` in front of every key from now on; an empty one is none. Entries under the

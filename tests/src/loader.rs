@@ -23,6 +23,22 @@ pub struct Remote {
     pub number: u64,
 }
 
+/// The node `number`, in the storage `near` only, of which two are loaded at once while three wait.
+#[cacheme::node(storage = "near", max_loads(at_once = 2, queue = 3))]
+#[derive(Clone, Debug)]
+pub struct Limited {
+    /// What tells the node from others.
+    pub number: u64,
+}
+
+/// The node `number`, in the storage `near` only, of which four at most are loaded together.
+#[cacheme::node(storage = "near", batch(max = 4, delay = "1h"))]
+#[derive(Clone, Debug)]
+pub struct Gathered {
+    /// What tells the node from others.
+    pub number: u64,
+}
+
 /// What loaders do and did; the state of the runtime. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -84,7 +100,16 @@ impl Script {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn load_all(&self, numbers: Vec<u64>) -> LoadResult<Vec<(u64, LoadResult<u64>)>> {
+    /// Does it for a batch of one's own node.
+    ///
+    /// # Errors
+    ///
+    /// When the loader is told to fail.
+    ///
+    /// # Panics
+    ///
+    /// When it is told to.
+    pub async fn load_all(&self, numbers: Vec<u64>) -> LoadResult<Vec<(u64, LoadResult<u64>)>> {
         let source = self.source.load(Ordering::SeqCst) as u64;
         self.lock().push(numbers.clone());
         let mut acts = self.acts.subscribe();
@@ -115,6 +140,23 @@ impl Script {
     }
 }
 
+impl Load for Gathered {
+    type Value = u64;
+
+    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
+        cx.state::<Script>()?.load(self.number).await
+    }
+
+    async fn load_all(nodes: &[Self], cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
+        let numbers = nodes.iter().map(|node| node.number).collect();
+        let loaded = cx.state::<Script>()?.load_all(numbers).await?;
+        let named = loaded
+            .into_iter()
+            .map(|(number, value)| (Self { number }, value));
+        Ok(named.collect())
+    }
+}
+
 impl Load for Numbered {
     type Value = u64;
 
@@ -129,6 +171,15 @@ impl Load for Numbered {
             .into_iter()
             .map(|(number, value)| (Self { number }, value));
         Ok(named.collect())
+    }
+}
+
+/// Loads one by one, by the default `load_all`.
+impl Load for Limited {
+    type Value = u64;
+
+    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
+        cx.state::<Script>()?.load(self.number).await
     }
 }
 

@@ -161,3 +161,29 @@ pub fn is_same(left: u64, right: u64) -> bool {
 
     Local(left).same(&Local(right)) && inner::Private(left).same(&inner::Private(right))
 }
+
+/// A function.
+///
+/// # Errors
+///
+/// None.
+#[cacheme::cached(storage = "hot", ttl = "1m", ttl_none = "1s")]
+pub async fn looked_up(#[skip] db: &str, number: u64) -> cacheme::Result<Option<u64>> {
+    core::future::ready(()).await;
+    Ok(u64::try_from(db.len())
+        .ok()
+        .filter(|length| *length > number))
+}
+
+/// A type with a method.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Service;
+
+impl Service {
+    /// A method.
+    #[cacheme::cached(storage = "hot", key = "service:{number}")]
+    pub async fn counted(#[skip] &self, number: u64) -> u64 {
+        core::future::ready(number).await
+    }
+}

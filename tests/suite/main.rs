@@ -3,6 +3,7 @@
 mod allocation;
 mod codec;
 mod fetch;
+mod function;
 mod key;
 mod node;
 mod runtime;

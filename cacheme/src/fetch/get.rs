@@ -1,10 +1,13 @@
 //! One value.
 
+use std::any::Any;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use super::gather::Gather;
+use super::get_all::load_all;
 use super::{Boarding, Fetch, Reads, Source};
 use crate::cached::Cached;
 use crate::codec::Cacheable;
@@ -50,7 +53,7 @@ impl Cacheme {
                     return Poll::Ready(Ok(value));
                 }
                 miss = Some(Box::pin(async move {
-                    let entry = fetch.miss(self, node, load_one::<N>).await?;
+                    let entry = fetch.miss(self, node, || fetch.source()).await?;
                     Ok(entry.into_value())
                 }));
             }
@@ -97,16 +100,17 @@ impl Cacheme {
     {
         let fetch = self.fetch::<N>()?;
         let source = || -> Source<N, V> {
-            Box::new(|nodes, cx| {
+            Source::Own(Box::new(|nodes, cx| {
+                let node = cx.node();
                 let loading = load(cx);
                 Box::pin(async move {
-                    let value = loading.await?;
+                    let value = loading.await.map_err(|error| Error::load(node, error))?;
                     Ok(nodes
                         .into_iter()
                         .map(|node| (node, value.clone()))
                         .collect())
                 })
-            })
+            }))
         };
         match fetch.hit(self.scope(), &node) {
             Some(value) => Ok(value),
@@ -117,16 +121,31 @@ impl Cacheme {
 
 /// The source of a single node's value.
 pub(super) fn load_one<N: Load>() -> Source<N, N::Value> {
-    Box::new(|nodes, cx| {
+    Source::Own(Box::new(|nodes, cx| {
         Box::pin(async move {
             let mut loaded = Loaded::default();
             for node in nodes {
-                let value = node.load(&cx).await?;
+                let value = node.load(&cx).await;
+                let value = value.map_err(|error| Error::load(cx.node(), error))?;
                 loaded.insert(node, value);
             }
             Ok(loaded)
         })
-    })
+    }))
+}
+
+impl<N: Load> Fetch<N> {
+    /// The source of a single node's value, shared with simultaneous requests where the node has
+    /// `batch`.
+    pub(super) fn source(&self) -> Source<N, N::Value> {
+        let Some(batch) = self.chain.meta.batch() else {
+            return load_one();
+        };
+        let new = || -> Arc<dyn Any + Send + Sync> { Arc::new(Gather::new(batch, load_all::<N>)) };
+        let gather = Arc::clone(self.gather.get_or_init(new)).downcast();
+        // A node has one `Load`, so it is of this type.
+        gather.map_or_else(|_| load_one(), Source::Gathered)
+    }
 }
 
 impl<N: Node> Fetch<N> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Boarding, Fetch, Reads, Source};
+use super::{Boarding, Fetch, Loader, Reads, Source};
 use crate::cached::Cached;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flight, Outcomes, Waiting, Work};
@@ -105,7 +105,7 @@ impl<N: Load> Fetch<N> {
                 joined,
             } = boarded;
             if !flights.is_empty() {
-                let (source, reads) = (load_all::<N>(), Reads::Tiers);
+                let (source, reads) = (Source::Own(load_all::<N>()), Reads::Tiers);
                 let led = self.depart(runtime, prefix, work, flights, source, reads)?;
                 led.until(outcomes.over(0..places.len())).await;
                 let outcomes = outcomes.take(places.len());
@@ -180,6 +180,11 @@ impl<N: Load> Fetch<N> {
 }
 
 /// The source of a batch.
-fn load_all<N: Load>() -> Source<N, N::Value> {
-    Box::new(|nodes, cx| Box::pin(async move { N::load_all(&nodes, &cx).await }))
+pub(super) fn load_all<N: Load>() -> Loader<N, N::Value> {
+    Box::new(|nodes, cx| {
+        Box::pin(async move {
+            let loaded = N::load_all(&nodes, &cx).await;
+            loaded.map_err(|error| Error::load(cx.node(), error))
+        })
+    })
 }

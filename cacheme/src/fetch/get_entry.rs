@@ -1,7 +1,6 @@
 //! One value, with what is known of it.
 
 use super::Fetch;
-use super::get::load_one;
 use crate::cached::{Cached, Source};
 use crate::error::Result;
 use crate::load::Load;
@@ -45,7 +44,7 @@ impl Cacheme {
         let fetch = self.fetch::<N>()?;
         match fetch.hit_entry(self.scope(), &node) {
             Some(entry) => Ok(entry),
-            None => Box::pin(fetch.miss(self, node, load_one::<N>)).await,
+            None => Box::pin(fetch.miss(self, node, || fetch.source())).await,
         }
     }
 }

@@ -65,6 +65,11 @@ impl Cacheme {
     ///
     /// Cancel safe, as [`get`](Self::get). A look beside a load is not counted when it is dropped.
     pub async fn get_if_present<N: Load>(&self, node: N) -> Result<Option<N::Value>> {
+        self.find(node).await
+    }
+
+    /// The same for any type of value.
+    pub(crate) async fn find<N: Node, V: Cacheable<N::Codec>>(&self, node: N) -> Result<Option<V>> {
         let fetch = self.fetch::<N>()?;
         match fetch.hit(self.scope(), &node) {
             Some(value) => Ok(Some(value)),
@@ -73,10 +78,10 @@ impl Cacheme {
     }
 }
 
-impl<N: Load> Fetch<N> {
+impl<N: Node> Fetch<N> {
     /// Looks into the tiers behind the leading local ones.
-    async fn find(&self, runtime: &Cacheme, node: N) -> Result<Option<N::Value>> {
-        self.value_type::<N::Value>()?;
+    async fn find<V: Cacheable<N::Codec>>(&self, runtime: &Cacheme, node: N) -> Result<Option<V>> {
+        self.value_type::<V>()?;
         // A flight counts its misses itself. All is counted before a wait, which may be cancelled.
         let passed = |event| {
             self.chain.counters.add(NodeEvent::Passed, 1);
@@ -88,7 +93,7 @@ impl<N: Load> Fetch<N> {
         }
         let (tokio, prefix) = (self.tokio()?, runtime.prefix());
         let (work, outcomes) = (Work::new(), Outcomes::new(1));
-        let run = self.run::<N::Value>(runtime, &prefix, &work)?;
+        let run = self.run::<V>(runtime, &prefix, &work)?;
         let looking = self.looking(Aim::new(prefix.scope, node), &work, &outcomes);
         match looking {
             Looking::There(entry) => {
@@ -114,12 +119,12 @@ impl<N: Load> Fetch<N> {
         }
     }
 
-    fn looking(
+    fn looking<V: Cacheable<N::Codec>>(
         &self,
         aim: Aim<N>,
         work: &Work,
-        outcomes: &Arc<Outcomes<Cached<N::Value>>>,
-    ) -> Looking<N, N::Value> {
+        outcomes: &Arc<Outcomes<Cached<V>>>,
+    ) -> Looking<N, V> {
         let table = &mut self.flights.lock();
         if let Some((waiting, work)) = table.join(&aim, Purpose::Look) {
             return Looking::Joins(waiting, work);
@@ -135,12 +140,12 @@ impl<N: Load> Fetch<N> {
     }
 
     /// Looks beside the flight that is under way.
-    async fn find_alone(
+    async fn find_alone<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         prefix: &Prefix,
         aim: &Aim<N>,
-    ) -> Result<Option<N::Value>> {
+    ) -> Result<Option<V>> {
         let sealed = self.sealed(prefix, aim.node())?;
         let mut value = None;
         for (_, link) in self.chain.behind() {

@@ -41,7 +41,8 @@ impl<N: Node> Run<N> {
             for link in &self.chain.tiers[..arrived.lacking] {
                 if let Some(cache) = link.local() {
                     let (node, value) = (aim.node().duplicate(), arrived.value.clone());
-                    cache.put(aim.scope, node, value, link.ttl(left), age);
+                    let ttl = self.chain.ttl(link, left, arrived.leg.flight.draw());
+                    cache.put(aim.scope, node, value, ttl, age);
                     link.counters.wrote(1);
                 }
             }
@@ -96,7 +97,7 @@ impl<N: Node> Run<N> {
             let span = Span {
                 now,
                 age: self.age(arrived),
-                ttl: link.ttl(left),
+                ttl: self.chain.ttl(link, left, arrived.leg.flight.draw()),
             };
             match self.encode(key, &arrived.value, span) {
                 Ok(entry) => {
@@ -124,6 +125,21 @@ impl<N: Node> Run<N> {
             let _ = remove(&self.runtime, &self.chain, &self.flights, &voided).await;
         }
         outcome
+    }
+
+    /// Removes the older value of each that a refresh was told not to keep.
+    pub(super) async fn forget_unkept<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+        let is_unkept = |arrived: &&Arrived<N, V>| self.left(arrived) == Some(Duration::ZERO);
+        let unkept = arrived.iter().filter(is_unkept).map(|arrived| &arrived.leg);
+        let current = unkept.filter(|leg| leg.flight.is_current());
+        let aims = current.map(|leg| (leg.flight.aim(), leg.key.as_ref().map(|key| &key.0)));
+        let aims: Vec<_> = aims.collect();
+        if !aims.is_empty() {
+            // Its bars concern everybody, so it mustn't depend on a caller.
+            self.work.share();
+            // A failure is counted there.
+            let _ = remove(&self.runtime, &self.chain, &self.flights, &aims).await;
+        }
     }
 
     /// Whether a remote tier lacks one of the values.

@@ -2,6 +2,8 @@
 //!
 //! One file per operation; what a flight does is in [`run`] and [`keep`].
 
+mod call;
+mod gather;
 mod get;
 mod get_all;
 mod get_entry;
@@ -9,18 +11,20 @@ mod get_if_present;
 mod get_many;
 mod invalidate;
 mod keep;
+mod load;
 mod peek;
 mod put;
 mod refresh;
 mod run;
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
 
+use self::gather::Gather;
 use self::run::Run;
 use crate::cached::{self, Cached};
 use crate::chain::Chain;
@@ -29,7 +33,7 @@ use crate::error::{Error, Result};
 use crate::flight::{
     Aim, Flight, Flights, Led, Outcomes, Purpose, Table, Waiting, Work, catch_panic,
 };
-use crate::load::{LoadContext, LoadResult, Loaded};
+use crate::load::{LoadContext, Loaded};
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::TierCounters;
@@ -44,6 +48,8 @@ pub(crate) struct Fetch<N> {
     flights: Arc<Flights<N>>,
     /// The node's type of value, which its first load settles.
     value: OnceLock<ValueType>,
+    /// A `Gather<N, V>`, where the node has `batch`.
+    gather: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
 
 #[derive(Debug)]
@@ -60,9 +66,17 @@ struct ValueType {
     fingerprint: u64,
 }
 
-/// How missing values are made. Called at most once, with every node that needs a value.
-type Source<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
-type SourceFuture<N, V> = Pin<Box<dyn Future<Output = LoadResult<Loaded<N, V>>> + Send>>;
+/// How missing values are made.
+enum Source<N, V> {
+    /// By a call for this request.
+    Own(Loader<N, V>),
+    /// With simultaneous requests for other nodes.
+    Gathered(Arc<Gather<N, V>>),
+}
+
+/// A call of a loader, with every node that needs a value.
+type Loader<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
+type SourceFuture<N, V> = Pin<Box<dyn Future<Output = Result<Loaded<N, V>>> + Send>>;
 
 /// What became of a request that the leading local tiers couldn't answer.
 enum Boarding<N: Node, V> {
@@ -86,6 +100,7 @@ impl<N: Node> Fetch<N> {
             chain,
             flights: Flights::new(),
             value: OnceLock::new(),
+            gather: OnceLock::new(),
         })
     }
 
@@ -128,7 +143,8 @@ impl<N: Node> Fetch<N> {
     /// Copies the nearest value of the leading local tiers into those before it. The value is
     /// read again under the table's lock, since it may just have been invalidated.
     fn refill<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) {
-        let _table = self.flights.lock();
+        let mut table = self.flights.lock();
+        let draw = table.draw();
         let mut missed = Vec::new();
         for (cache, link) in self.chain.leading() {
             let Ok(found) = cache.find::<N, V>(scope, node) else {
@@ -136,7 +152,7 @@ impl<N: Node> Fetch<N> {
                 continue;
             };
             for (cache, link) in missed {
-                let ttl = link.ttl(found.left);
+                let ttl = self.chain.ttl(link, found.left, draw);
                 cache.put(scope, node.duplicate(), found.value.clone(), ttl, found.age);
                 link.counters.wrote(1);
             }
@@ -255,7 +271,10 @@ impl<N: Node> Fetch<N> {
 
 /// Whether a flight looks into the tiers before it loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reads {
+#[doc(hidden)]
+pub enum Reads {
+    /// It does.
     Tiers,
+    /// It doesn't.
     Nothing,
 }

@@ -8,11 +8,13 @@ use tokio::sync::oneshot;
 use super::Fetch;
 use super::run::{Arrived, Leg};
 use crate::cached::Source;
+use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flight, Outcomes, Purpose, Work, catch_panic};
 use crate::key::Keys;
+use crate::life::Life;
 use crate::load::Load;
-use crate::node::Id;
+use crate::node::{Id, Node};
 use crate::runtime::{Cacheme, Prefix};
 
 impl Cacheme {
@@ -88,17 +90,32 @@ impl Cacheme {
         N: Load,
         I: IntoIterator<Item = (N, N::Value)>,
     {
-        let pairs = pairs.into_iter().map(|(node, value)| (Id(node), value));
-        let values: HashMap<Id<N>, N::Value> = pairs.collect();
+        let entry = |(node, value)| (Id(node), (value, Life::default()));
+        let values: HashMap<_, _> = pairs.into_iter().map(entry).collect();
         async move { self.fetch::<N>()?.put(self, values).await }
+    }
+
+    /// As [`put`](Self::put) for any type of value, kept no longer than `life`.
+    pub(crate) async fn keep<N: Node, V: Cacheable<N::Codec>>(
+        &self,
+        node: N,
+        value: V,
+        life: Life,
+    ) -> Result<()> {
+        let values = HashMap::from([(Id(node), (value, life))]);
+        self.fetch::<N>()?.put(self, values).await
     }
 }
 
-impl<N: Load> Fetch<N> {
+impl<N: Node> Fetch<N> {
     /// Puts values by flights that have them from the start.
-    async fn put(&self, runtime: &Cacheme, values: HashMap<Id<N>, N::Value>) -> Result<()> {
+    async fn put<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        values: HashMap<Id<N>, (V, Life)>,
+    ) -> Result<()> {
         let (prefix, work) = (runtime.prefix(), Work::new());
-        let run = self.run::<N::Value>(runtime, &prefix, &work)?;
+        let run = self.run::<V>(runtime, &prefix, &work)?;
         // Everything that is wrong with them shows before a flight begins.
         let tokio = self.chain.has_remote().then(|| self.tokio()).transpose()?;
         let arrived = self.arrive(runtime, &prefix, &work, values)?;
@@ -122,13 +139,13 @@ impl<N: Load> Fetch<N> {
     }
 
     /// Starts a flight for each value, and answers it at once.
-    fn arrive(
+    fn arrive<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         prefix: &Prefix,
         work: &Work,
-        values: HashMap<Id<N>, N::Value>,
-    ) -> Result<Vec<Arrived<N, N::Value>>> {
+        values: HashMap<Id<N>, (V, Life)>,
+    ) -> Result<Vec<Arrived<N, V>>> {
         let mut keys = Keys::new(&self.chain.meta, &prefix.text);
         let mut key = |node| {
             let has_remote = self.chain.has_remote();
@@ -138,18 +155,19 @@ impl<N: Load> Fetch<N> {
         let keys: Vec<_> = keys.collect::<Result<_>>()?;
         let outcomes = Outcomes::new(values.len());
         let at = runtime.clock().monotonic();
-        let start = |(place, ((id, value), key))| {
+        let start = |(place, ((id, (value, life)), key))| {
             let scope = prefix.scope;
             let (aim, table) = (Aim { scope, id }, &mut self.flights.lock());
             let (flights, purpose) = (&self.flights, Purpose::Load);
             let flight = flights.start(table, aim, work, &outcomes, place, purpose);
+            let life = self.chain.life(&value, life, flight.draw());
             Arrived {
                 leg: Leg { flight, key },
                 value,
                 source: Source::Loaded,
                 age: Duration::ZERO,
                 at,
-                until: None,
+                until: life.until(|| at),
                 lacking: self.chain.tiers.len(),
             }
         };

@@ -4,19 +4,17 @@
 //! of them at once, so that a tier costs one round trip to read and one to write.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Reads, Source, ValueType};
 use crate::cached::{self, Cached};
 use crate::chain::{Chain, Link};
 use crate::codec::Cacheable;
 use crate::envelope::{Opened, Seal};
-use crate::error::{BoxError, Error, Result};
-use crate::flight::{Aim, Flight, Flights, Work, catch_panic, panic_message};
+use crate::error::{BoxError, Result};
+use crate::flight::{Aim, Flight, Flights, Work, panic_message};
 use crate::key::{Key, Keys};
-use crate::load::{LoadContext, Loaded};
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::{Miss, NodeEvent};
@@ -70,6 +68,9 @@ impl<N: Node> Run<N> {
             return;
         }
         let loaded = self.load(open, source).await;
+        if reads == Reads::Nothing {
+            self.forget_unkept(&loaded).await;
+        }
         self.keep_local(&loaded);
         // What couldn't be written is counted, and no failure of the load.
         let _ = self.keep_remote(&loaded, &down).await;
@@ -188,65 +189,6 @@ impl<N: Node> Run<N> {
         answers
             .map(|(digest, frame)| self.value_type.decode::<V, N::Codec>(digest, &frame?, now))
             .collect()
-    }
-
-    /// Loads what is open. Flights whose load failed land with the error.
-    async fn load<V: Cacheable<N::Codec>>(
-        &self,
-        open: Vec<Leg<N, V>>,
-        source: Source<N, V>,
-    ) -> Vec<Arrived<N, V>> {
-        let nodes = open.iter().map(|leg| leg.flight.aim().node().duplicate());
-        let mut loaded = self.call(nodes.collect(), source).await;
-        let node = self.chain.meta.name();
-        let at = self.runtime.clock().monotonic();
-        let asked = open.len();
-        let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
-        for leg in open {
-            let value = match &mut loaded {
-                Ok(loaded) => loaded.take(&leg.flight.aim().id),
-                Err(error) => Some(Err(error.clone())),
-            };
-            match value.unwrap_or_else(|| Err(Error::left_out(node))) {
-                Ok(value) => arrived.push(Arrived {
-                    leg,
-                    value,
-                    source: cached::Source::Loaded,
-                    age: Duration::ZERO,
-                    at,
-                    until: None,
-                    lacking: self.chain.tiers.len(),
-                }),
-                Err(error) => failed.push((leg.flight, Err(error))),
-            }
-        }
-        Flight::land_all(failed);
-        let counters = &self.chain.counters;
-        counters.add(NodeEvent::Loaded, arrived.len());
-        counters.add(NodeEvent::Failed, asked - arrived.len());
-        arrived
-    }
-
-    /// Calls the loader, which may fail, panic or take too long.
-    async fn call<V>(&self, nodes: Vec<N>, source: Source<N, V>) -> Result<Loaded<N, V>> {
-        let node = self.chain.meta.name();
-        let cx = LoadContext::new(self.runtime.clone(), node);
-        let deadline = self.runtime.load_timeout();
-        let started = Instant::now();
-        let mut loading = pin!(catch_panic(async { source(nodes, cx.clone()).await }));
-        let ended = loop {
-            match tokio::time::timeout(deadline, &mut loading).await {
-                // Its parts have deadlines of their own, so it ends.
-                Err(_) if cx.is_split() => {}
-                ended => break ended,
-            }
-        };
-        self.chain.counters.called(started.elapsed());
-        match ended {
-            Ok(Ok(loaded)) => loaded.map_err(|error| Error::load(node, error)),
-            Ok(Err(message)) => Err(Error::panic(node, &message)),
-            Err(_) => Err(Error::timeout(node, deadline)),
-        }
     }
 }
 

@@ -18,7 +18,7 @@ mod work;
 use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
@@ -145,8 +145,7 @@ impl<N: Node> Flights<N> {
         place: usize,
         purpose: Purpose,
     ) -> Flight<N, V> {
-        let number = table.next;
-        table.next += 1;
+        let number = table.draw();
         let entry = Entry {
             number,
             purpose,
@@ -186,6 +185,13 @@ impl<N: Node> Table<N> {
         self.under_way.contains_key(aim)
     }
 
+    /// A number that nothing else in the table has.
+    pub(crate) fn draw(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+
     /// Whether `flight` may change tiers.
     pub(crate) fn lets<V>(&self, flight: &Flight<N, V>) -> bool {
         self.holds(flight) && !self.barred.contains_key(&flight.aim)
@@ -210,6 +216,11 @@ impl<N: Node> Table<N> {
 impl<N: Node, V> Flight<N, V> {
     pub(crate) fn aim(&self) -> &Aim<N> {
         &self.aim
+    }
+
+    /// The number that tells it from all others, for what is random in its entries.
+    pub(crate) fn draw(&self) -> u64 {
+        self.number
     }
 
     /// Gives flights that began together their outcomes, for all who wait and all who join from now
@@ -304,13 +315,20 @@ impl<N: Node> Drop for Bar<'_, N> {
 
 /// Runs a future and turns a panic in it into its message.
 pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, String> {
+    let ended = catch_unwind(future).await;
+    ended.map_err(|panic| panic_message(&*panic))
+}
+
+/// Runs a future and catches a panic in it.
+pub(crate) async fn catch_unwind<F: Future>(future: F) -> thread::Result<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(|cx| {
         // After a panic the future is not polled again, only dropped.
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        let poll = AssertUnwindSafe(|| future.as_mut().poll(cx));
+        match panic::catch_unwind(poll) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic_message(&*panic))),
+            Err(panic) => Poll::Ready(Err(panic)),
         }
     })
     .await

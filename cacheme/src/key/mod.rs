@@ -13,6 +13,7 @@
 mod text;
 
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -116,6 +117,14 @@ impl KeyWriter {
         if let Err(failure) = text::write(&mut self.text, &mut self.kinds, value, separator) {
             self.failure.get_or_insert(failure);
         }
+    }
+
+    /// Writes what tells nodes apart and isn't in the key's text: it is in the entries' digest.
+    pub(crate) fn beside(&mut self, write: impl FnOnce(&mut Self)) {
+        let text = mem::take(&mut self.text);
+        write(self);
+        let beside = mem::replace(&mut self.text, text);
+        self.kinds.push_str(&beside);
     }
 
     /// Writes the name of a type parameter, so that instances of a generic node don't meet.

@@ -1,11 +1,15 @@
 //! Requests: flights, batches, invalidations.
 
 mod batch;
+mod bulkhead;
 mod cancellation;
 mod chain;
 mod entry;
 mod failure;
+mod gather;
 mod invalidation;
+mod jitter;
+mod life;
 mod peek;
 mod present;
 mod put;

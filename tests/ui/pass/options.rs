@@ -4,9 +4,10 @@
 use std::any::TypeId;
 use std::time::Duration;
 
-use cacheme::{Node, Tier, codec};
+use cacheme::{Batch, MaxLoads, Node, Tier, codec};
 
 const HOT: &str = "hot";
+const JITTER: f64 = 0.5;
 const TTL: Duration = Duration::from_secs(5);
 
 #[cacheme::node(
@@ -24,6 +25,30 @@ struct Expressions(u64);
     cache(storage = "cold"),
 ))]
 struct Chain(u64);
+
+#[cacheme::node(storage = "hot", codec = codec::Json, compress)]
+struct Compressed(u64);
+
+#[cacheme::node(compress, storage = "hot")]
+struct DefaultCompressed<T>(T);
+
+#[cacheme::node(storage = "hot", batch)]
+struct Batched(u64);
+
+#[cacheme::node(storage = "hot", batch(delay = "5ms", max = 5 * 2))]
+struct BatchedBoth(u64);
+
+#[cacheme::node(storage = "hot", max_loads = 16)]
+struct Bounded(u64);
+
+#[cacheme::node(storage = "hot", max_loads(queue = 2 * 50, at_once = { 8 }))]
+struct BoundedBoth(u64);
+
+#[cacheme::node(storage = "hot", ttl_jitter = 0.25)]
+struct Literal(u64);
+
+#[cacheme::node(storage = "hot", ttl_jitter = JITTER / 2.0)]
+struct Expression(u64);
 
 #[cacheme::node(storage = "hot", ttl = "1w1d1h1m1s1ms")]
 struct Long(u64);
@@ -53,5 +78,29 @@ fn main() {
         Long::meta().tiers()[0].ttl(),
         Some(Duration::from_millis(694_861_001))
     );
+    assert_eq!(
+        TypeId::of::<<Compressed as Node>::Codec>(),
+        TypeId::of::<codec::Zstd<codec::Json>>(),
+    );
+    assert_eq!(
+        TypeId::of::<<DefaultCompressed<u8> as Node>::Codec>(),
+        TypeId::of::<codec::Zstd<codec::Default>>(),
+    );
+    let _ = (Compressed(1), DefaultCompressed(1_u8));
+    assert_eq!(Batched::meta().batch(), Some(Batch::default()));
+    let both = Batch::default()
+        .with_max(10)
+        .with_delay(Duration::from_millis(5));
+    assert_eq!(BatchedBoth::meta().batch(), Some(both));
+    let _ = (Batched(1), BatchedBoth(1));
+    assert_eq!(Bounded::meta().max_loads(), Some(MaxLoads::new(16)));
+    assert_eq!(
+        BoundedBoth::meta().max_loads(),
+        Some(MaxLoads::new(8).with_queue(100))
+    );
+    let _ = (Bounded(1), BoundedBoth(1));
+    assert_eq!(Literal::meta().ttl_jitter(), Some(0.25));
+    assert_eq!(Expression::meta().ttl_jitter(), Some(0.25));
+    let _ = (Literal(1), Expression(1));
     let _ = (Expressions(1), Chain(1), Long(1));
 }

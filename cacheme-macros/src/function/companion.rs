@@ -1,0 +1,188 @@
+//! What stands beside a cached function: its invalidation, a look without a load, and so on.
+//!
+//! Those of a function are associated functions of a type of its name, which is in scope wherever the
+//! function is. Those of a method stand beside it, with its name in front.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::Generics;
+
+use super::expand::Parts;
+use super::options::CachedOptions;
+use super::signature::Argument;
+
+/// How companions are named.
+#[derive(Clone, Copy)]
+pub(crate) enum Naming<'a> {
+    /// By themselves.
+    Plain,
+    /// With the name of their method in front.
+    Behind(&'a str),
+}
+
+impl Naming<'_> {
+    pub(crate) fn name(self, companion: &str) -> Ident {
+        match self {
+            Self::Plain => format_ident!("{companion}"),
+            Self::Behind(method) => format_ident!("{method}_{companion}"),
+        }
+    }
+}
+
+/// The companions of a function.
+pub(crate) fn expand(
+    parts: &Parts<'_>,
+    options: &CachedOptions,
+    naming: Naming<'_>,
+) -> TokenStream {
+    let running = [uncached(parts, naming), refresh(parts, naming)];
+    let others = others(parts, options, naming);
+    quote!(#(#running)* #others)
+}
+
+/// What the function did before.
+fn uncached(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
+    let item = &parts.function.item;
+    let (vis, sig, block) = (&item.vis, &item.sig, &item.block);
+    let (generics, clause) = (&sig.generics, &sig.generics.where_clause);
+    let (inputs, output) = (&sig.inputs, &sig.output);
+    let lints = item.attrs.iter().filter(|attr| {
+        let levels = ["allow", "expect", "warn", "deny", "forbid"];
+        levels.iter().any(|level| attr.path().is_ident(level))
+    });
+    let docs = format!("Runs `{}` without its cache.", parts.function.name);
+    let name = naming.name("uncached");
+    quote! {
+        #[doc = #docs]
+        #[allow(
+            clippy::missing_errors_doc,
+            clippy::missing_inline_in_public_items,
+            clippy::missing_panics_doc
+        )]
+        #(#lints)*
+        #vis async fn #name #generics (#inputs) #output #clause #block
+    }
+}
+
+fn refresh(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
+    let function = parts.function;
+    let (vis, sig) = (&function.item.vis, &function.item.sig);
+    let (generics, clause, output) = (&sig.generics, &sig.generics.where_clause, &sig.output);
+    let plain = function.arguments.iter().map(|argument| &argument.plain);
+    let docs = format!(
+        "Runs `{}` and keeps what it gives in place of what was kept.",
+        function.name
+    );
+    let (name, uncached) = (naming.name("refresh"), naming.name("uncached"));
+    let run = parts.run("Nothing", &quote!(Self), &uncached);
+    quote! {
+        #[doc = #docs]
+        #[allow(clippy::missing_errors_doc)]
+        #vis async fn #name #generics (#(#plain),*) #output #clause {
+            #run
+        }
+    }
+}
+
+/// Those that don't run it.
+fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> TokenStream {
+    let Parts {
+        function,
+        node,
+        runtime,
+        node_type,
+        ..
+    } = parts;
+    let (vis, output, of) = (&function.item.vis, &function.output, &function.name);
+    let finds = |argument: &&Argument| argument.finds_runtime;
+    let tells = |argument: &&Argument| argument.finds_runtime || argument.is_keyed();
+    let is_keyed = |argument: &&Argument| argument.is_keyed() || argument.ident == "self";
+    let (keyed, keyed_generics) = told(parts, is_keyed);
+    let keyed_clause = &keyed_generics.where_clause;
+    let (told, generics) = told(parts, tells);
+    let clause = &generics.where_clause;
+    let where_from: Vec<_> = function.arguments.iter().filter(finds).collect();
+    let places = where_from.iter().map(|argument| &argument.plain);
+    let place_generics = function.generics_of_arguments(where_from.iter().copied());
+    let place_clause = &place_generics.where_clause;
+    let bound = options
+        .bound
+        .as_ref()
+        .map(|path| quote!(::cacheme::private::function::stats_of::<#path>(#runtime)));
+    let stats = bound.unwrap_or_else(|| {
+        quote! {
+            ::cacheme::private::function::stats(
+                #runtime,
+                ::core::concat!(::core::module_path!(), "::", #of),
+            )
+        }
+    });
+    let look = parts.call("get_cached", &TokenStream::new());
+    let keep = parts.call("prime", &quote!(__result));
+    let docs = [
+        format!("Removes what is kept of a call of `{of}` from its tiers."),
+        format!("What is kept of a call of `{of}`, which doesn't run; `None` if nothing is."),
+        format!("Keeps a result as if `{of}` had just given it."),
+        format!("The node of a call of `{of}`."),
+        format!("The figures of `{of}`."),
+    ];
+    let [invalidates, looks, primes, names, counts] = docs;
+    let [invalidate, get_cached, prime, of_call, stats_name] =
+        ["invalidate", "get_cached", "prime", "node", "stats"].map(|name| naming.name(name));
+    quote! {
+        #[doc = #invalidates]
+        #[doc = ""]
+        #[doc = "# Errors"]
+        #[doc = ""]
+        #[doc = "As `cacheme::invalidate`."]
+        #[allow(unused_variables)]
+        #vis async fn #invalidate #generics (#(#told),*) -> ::cacheme::Result<()> #clause {
+            ::cacheme::Cacheme::invalidate(#runtime, #node).await
+        }
+
+        #[doc = #looks]
+        #[doc = ""]
+        #[doc = "# Errors"]
+        #[doc = ""]
+        #[doc = "As `cacheme::get_if_present`."]
+        #[allow(unused_variables)]
+        #vis async fn #get_cached #generics (#(#told),*)
+        -> ::cacheme::Result<::core::option::Option<#output>> #clause {
+            #look
+        }
+
+        #[doc = #primes]
+        #[doc = ""]
+        #[doc = "# Errors"]
+        #[doc = ""]
+        #[doc = "As `cacheme::put`."]
+        #[allow(unused_variables)]
+        #vis async fn #prime #generics (#(#told,)* __result: #output)
+        -> ::cacheme::Result<()> #clause {
+            #keep
+        }
+
+        #[doc = #names]
+        #[allow(unused_variables)]
+        #vis fn #of_call #keyed_generics (#(#keyed),*) -> #node_type #keyed_clause {
+            #node
+        }
+
+        #[doc = #counts]
+        #[allow(unused_variables)]
+        #vis fn #stats_name #place_generics (#(#places),*) -> ::cacheme::Stats #place_clause {
+            #stats
+        }
+    }
+}
+
+/// Arguments as they are written in a list, and the generics that they and the result speak of.
+fn told<'a>(
+    parts: &Parts<'a>,
+    tells: impl Fn(&&Argument) -> bool,
+) -> (Vec<&'a TokenStream>, Generics) {
+    let arguments: Vec<_> = parts.function.arguments.iter().filter(tells).collect();
+    let generics = parts.function.generics(arguments.iter().copied());
+    let plain = arguments.iter().map(|argument| &argument.plain);
+    (plain.collect(), generics)
+}

@@ -1,0 +1,143 @@
+//! The key of a function's calls: which parts there are, and how they are laid out.
+//!
+//! The layout is a node's: the arguments that are in the key stand for the fields of a struct of the
+//! function's name.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{DeriveInput, GenericParam, Generics, parse_quote};
+
+use super::options::CachedOptions;
+use super::signature::Function;
+use crate::hole::{Hole, SEPARATOR};
+use crate::key::{self, Segment};
+use crate::meta;
+use crate::mistake::Mistakes;
+use crate::model::Model;
+
+/// What a function's node is made of.
+pub(crate) struct Key {
+    /// The tuple of parts, an expression.
+    pub(crate) parts: TokenStream,
+    /// `Site::KEY`.
+    pub(crate) segments: TokenStream,
+    /// `Site::meta`.
+    pub(crate) meta: TokenStream,
+    /// Whether the name of the type whose method it is stands in the key.
+    pub(crate) names_self: bool,
+}
+
+impl Key {
+    pub(crate) fn new(
+        function: &Function,
+        options: &CachedOptions,
+        mistakes: &mut Mistakes,
+    ) -> Self {
+        // What tells calls apart besides the arguments.
+        let identity = function.generics(function.keyed());
+        let input = item(function, &identity);
+        // A struct is always one.
+        let Ok(mut model) = Model::new(&input) else {
+            return Self::none();
+        };
+        model.part = "argument";
+        let template = options.node.key.as_ref();
+        let segments = match template {
+            Some(template) => key::from_template(template, &model, mistakes),
+            None => key::from_fields(&model, &model.variants[0]),
+        };
+        let is_method = options.is_method(function);
+        let names_self = is_method && template.is_none();
+        let meta = meta::of_function(&model, &options.node, &segments);
+        let first = model.params.len() + usize::from(is_method);
+        let place = |hole: &Hole<'_>| match hole {
+            Hole::Param(param) => model
+                .params
+                .iter()
+                .position(|other| other.ident == param.ident),
+            Hole::Field(field) => {
+                let mut fields = model.fields();
+                let at = fields.position(|other| other.name == field.name);
+                at.map(|at| first + at)
+            }
+        };
+        let mut pieces: Vec<_> = segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Literal(text) => literal(text),
+                Segment::Hole(hole, separator) => part(place(hole), *separator),
+            })
+            .collect();
+        if names_self {
+            let name = format!("{}{SEPARATOR}", model.name);
+            let behind = match segments.first() {
+                Some(Segment::Literal(text)) => literal(&text[model.name.len()..]),
+                _ => literal(""),
+            };
+            let own = part(Some(model.params.len()), SEPARATOR);
+            pieces.splice(..1, [literal(&name), own, behind]);
+        }
+        Self {
+            parts: parts(function, &identity, is_method),
+            segments: quote!(#(#pieces),*),
+            meta,
+            names_self,
+        }
+    }
+
+    fn none() -> Self {
+        Self {
+            parts: quote!(()),
+            segments: TokenStream::new(),
+            meta: TokenStream::new(),
+            names_self: false,
+        }
+    }
+}
+
+/// The struct that the layout is that of.
+fn item(function: &Function, identity: &Generics) -> DeriveInput {
+    let ident = &function.item.sig.ident;
+    let mut generics = identity.clone();
+    generics.where_clause = None;
+    let mut input: DeriveInput = parse_quote!(struct #ident #generics {});
+    if let syn::Data::Struct(data) = &mut input.data
+        && let syn::Fields::Named(fields) = &mut data.fields
+    {
+        for argument in function.keyed() {
+            let ident = &argument.ident;
+            let mut field: syn::Field = parse_quote!(argument: ());
+            field.ident = Some(ident.clone());
+            fields.named.push(field);
+        }
+    }
+    input
+}
+
+/// The parts in their order: generics, the type whose method it is, arguments.
+fn parts(function: &Function, identity: &Generics, is_method: bool) -> TokenStream {
+    let generics = identity.params.iter().filter_map(|param| match param {
+        GenericParam::Type(param) => {
+            let ident = &param.ident;
+            Some(quote!(::cacheme::private::function::TypeName::<#ident>::new()))
+        }
+        GenericParam::Const(param) => {
+            let ident = &param.ident;
+            Some(quote!(#ident))
+        }
+        GenericParam::Lifetime(_) => None,
+    });
+    let own = is_method.then(|| quote!(::cacheme::private::function::TypeName::<Self>::new()));
+    let arguments = function.keyed().map(super::signature::Argument::part);
+    let parts = generics.chain(own).chain(arguments);
+    quote!((#(#parts,)*))
+}
+
+fn literal(text: &str) -> TokenStream {
+    quote!(::cacheme::private::function::Segment::Literal(#text))
+}
+
+fn part(at: Option<usize>, separator: char) -> TokenStream {
+    let at = at.unwrap_or_default();
+    quote!(::cacheme::private::function::Segment::Part(#at, #separator))
+}

@@ -1,0 +1,294 @@
+//! A value that a function makes, which may borrow what it needs.
+//!
+//! Such a load can't be a task. So the flight's work asks for it, and the caller that leads the flight
+//! runs it where it is. When that caller goes, the flight ends without an outcome, and one of those
+//! who waited leads another one with a load of its own.
+
+use std::future::poll_fn;
+use std::panic::resume_unwind;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{Boarding, Fetch, Loader, Reads, Source};
+use crate::cached::Cached;
+use crate::error::{BoxError, Error};
+use crate::flight::{Aim, Led, Outcomes, Purpose, Work, catch_unwind, panic_message};
+use crate::function::Shape;
+use crate::life::Life;
+use crate::load::Loaded;
+use crate::meta::Meta;
+use crate::node::Node;
+use crate::runtime::Cacheme;
+use crate::stats::NodeEvent;
+
+impl Cacheme {
+    /// The result of a function, from a tier, from another caller's flight or from `load`.
+    ///
+    /// What failed is said by the result where it can, as a `Result` does. Where it can't, the function
+    /// is run as if there were no cache.
+    ///
+    /// # Panics
+    ///
+    /// When the set-up is wrong and the result can't say so.
+    pub(crate) async fn call<N, R, S, F>(
+        &self,
+        node: N,
+        shape: S,
+        reads: Reads,
+        load: impl FnOnce() -> F,
+    ) -> R
+    where
+        N: Node,
+        S: Shape<R, N::Codec>,
+        F: Future<Output = R>,
+    {
+        let fetch = match self.fetch::<N>() {
+            Ok(fetch) => fetch,
+            Err(error) => return without(shape, error, load).await,
+        };
+        if reads == Reads::Tiers
+            && let Some(value) = fetch.hit(self.scope(), &node)
+        {
+            return shape.join(value);
+        }
+        Box::pin(fetch.call(self, node, shape, reads, load)).await
+    }
+}
+
+/// The result when the cache has failed before `load` began.
+async fn without<R, C, S: Shape<R, C>, F: Future<Output = R>>(
+    shape: S,
+    error: Error,
+    load: impl FnOnce() -> F,
+) -> R {
+    let is_config = error.is_config();
+    let message = is_config.then(|| format!("{error:#}"));
+    match (shape.failed(error), message) {
+        (Some(result), _) => result,
+        (None, Some(message)) => panic!("{message}"),
+        (None, None) => load().await,
+    }
+}
+
+/// Where the leader's answer goes.
+type Reply<V> = oneshot::Sender<Result<(V, Life), Refused>>;
+
+/// Why the leader has no value for others.
+enum Refused {
+    Failed(BoxError),
+    Panicked(String),
+}
+
+/// A source that asks the leader.
+fn asking<N: Node, V: Send + 'static>() -> (oneshot::Receiver<Reply<V>>, Source<N, V>) {
+    let (ask, asked) = oneshot::channel();
+    let load: Loader<N, V> = Box::new(move |nodes, cx| {
+        Box::pin(async move {
+            let lost = || Error::lost(cx.node());
+            let (reply, answer) = oneshot::channel();
+            ask.send(reply).map_err(|_| lost())?;
+            match answer.await.map_err(|_| lost())? {
+                Ok((value, life)) => {
+                    let loaded: Loaded<N, V> = nodes.into_iter().zip([value]).collect();
+                    Ok(loaded.shortened(life))
+                }
+                Err(Refused::Failed(error)) => Err(Error::load(cx.node(), error)),
+                Err(Refused::Panicked(message)) => Err(Error::panic(cx.node(), &message)),
+            }
+        })
+    });
+    (asked, Source::Own(load))
+}
+
+impl<N: Node> Fetch<N> {
+    async fn call<R, S, F>(
+        &self,
+        runtime: &Cacheme,
+        node: N,
+        shape: S,
+        reads: Reads,
+        load: impl FnOnce() -> F,
+    ) -> R
+    where
+        S: Shape<R, N::Codec>,
+        F: Future<Output = R>,
+    {
+        if let Err(error) = self.value_type::<S::Value>() {
+            return without(shape, error, load).await;
+        }
+        let counters = &self.chain().counters;
+        let passed = || {
+            if reads == Reads::Tiers {
+                counters.add(NodeEvent::Passed, 1);
+            }
+        };
+        passed();
+        let prefix = runtime.prefix();
+        let mut aim = Aim::new(prefix.scope, node);
+        loop {
+            let (work, outcomes) = (Work::new(), Outcomes::new(1));
+            let boarding = {
+                let mut table = self.flights.lock();
+                match reads {
+                    Reads::Tiers => self.board(&mut table, aim, &work, &outcomes, 0),
+                    Reads::Nothing => {
+                        let flight =
+                            self.flights
+                                .start(&mut table, aim, &work, &outcomes, 0, Purpose::Load);
+                        Boarding::Leads(flight)
+                    }
+                }
+            };
+            match boarding {
+                Boarding::There(value) => {
+                    counters.add(NodeEvent::Joined, 1);
+                    return shape.join(value.into_value());
+                }
+                Boarding::Joins(joined, waiting, work) => {
+                    work.share();
+                    // Before the wait, which may be cancelled.
+                    counters.add(NodeEvent::Joined, 1);
+                    match waiting.outcome().await {
+                        Some(Ok(value)) => return shape.join(value.into_value()),
+                        Some(Err(error)) => return without(shape, error, load).await,
+                        // Its leader is gone: a request anew, and somebody has to lead.
+                        None => passed(),
+                    }
+                    aim = joined;
+                }
+                Boarding::Leads(flight) => {
+                    let (asked, source) = asking();
+                    let led = self.depart(runtime, &prefix, work, vec![flight], source, reads);
+                    return match led {
+                        Ok(led) => {
+                            let meta = &self.chain().meta;
+                            lead(meta, &led, outcomes, asked, shape, load).await
+                        }
+                        Err(error) => without(shape, error, load).await,
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Does the work of a flight, and the load if there has to be one.
+async fn lead<R, C, S, F>(
+    meta: &Meta,
+    led: &Led,
+    outcomes: Arc<Outcomes<Cached<S::Value>>>,
+    asked: oneshot::Receiver<Reply<S::Value>>,
+    shape: S,
+    load: impl FnOnce() -> F,
+) -> R
+where
+    S: Shape<R, C>,
+    F: Future<Output = R>,
+{
+    let mut load = Some(load);
+    let own = led.until(async {
+        let reply = match first(outcomes.over(0..1), asked).await {
+            First::Other(Ok(reply)) => reply,
+            // Nobody will ask.
+            First::Other(Err(_)) | First::One(()) => {
+                outcomes.over(0..1).await;
+                return None;
+            }
+        };
+        let own = match load.take() {
+            Some(load) => answer(reply, shape, meta.ttl_none(), load).await,
+            None => None,
+        };
+        outcomes.over(0..1).await;
+        own
+    });
+    if let Some(own) = own.await {
+        return own;
+    }
+    let outcome = outcomes.take(1).pop().flatten();
+    let outcome = outcome.unwrap_or_else(|| Err(Error::lost(meta.name())));
+    match (outcome, load) {
+        (Ok(value), _) => shape.join(value.into_value()),
+        (Err(error), Some(load)) => without(shape, error, load).await,
+        (Err(error), None) => match shape.failed(error) {
+            Some(result) => result,
+            None => unreachable!("a result that can't say that it failed is the leader's own"),
+        },
+    }
+}
+
+/// Loads, and answers the flight. Its own result comes back where that isn't what others get.
+async fn answer<R, C, S, F>(
+    mut reply: Reply<S::Value>,
+    shape: S,
+    ttl_none: Option<Duration>,
+    load: impl FnOnce() -> F,
+) -> Option<R>
+where
+    S: Shape<R, C>,
+    F: Future<Output = R>,
+{
+    // Nothing isn't kept unless the options say so.
+    let life = |value: &S::Value| match ttl_none {
+        _ if shape.is_something(value) => Life::default(),
+        Some(ttl) => Life::at_most(ttl),
+        None => Life::NONE,
+    };
+    let mut loading = pin!(catch_unwind(load()));
+    let loaded = match first(loading.as_mut(), reply.closed()).await {
+        First::One(loaded) => loaded,
+        // The deadline has passed, or the flight's tokio runtime is gone.
+        First::Other(()) if S::CAN_FAIL => return None,
+        First::Other(()) => match loading.await {
+            Ok(own) => return Some(own),
+            Err(panic) => resume_unwind(panic),
+        },
+    };
+    // Who asked may have gone.
+    match loaded.map(|result| shape.split(result)) {
+        Ok(Ok(value)) if S::CAN_FAIL => {
+            let life = life(&value);
+            let _ = reply.send(Ok((value, life)));
+            None
+        }
+        Ok(Ok(value)) => {
+            let life = life(&value);
+            let _ = reply.send(Ok((value.clone(), life)));
+            Some(shape.join(value))
+        }
+        Ok(Err((own, error))) => {
+            let _ = reply.send(Err(Refused::Failed(error)));
+            Some(own)
+        }
+        Err(panic) => {
+            let _ = reply.send(Err(Refused::Panicked(panic_message(&*panic))));
+            if S::CAN_FAIL {
+                None
+            } else {
+                resume_unwind(panic)
+            }
+        }
+    }
+}
+
+/// Which of two futures has ended.
+enum First<A, B> {
+    One(A),
+    Other(B),
+}
+
+/// Waits for one of two futures; for the first one if both have ended.
+async fn first<A: Future, B: Future>(one: A, other: B) -> First<A::Output, B::Output> {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = one.as_mut().poll(cx) {
+            return Poll::Ready(First::One(output));
+        }
+        other.as_mut().poll(cx).map(First::Other)
+    })
+    .await
+}

@@ -1,0 +1,127 @@
+//! What a flight does about values that no tier has: the loader is called, once for all of them.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::run::{Arrived, Leg, Run};
+use super::{Loader, Source};
+use crate::cached;
+use crate::chain::Chain;
+use crate::codec::Cacheable;
+use crate::error::{Error, ErrorKind, Result};
+use crate::flight::{Flight, catch_panic};
+use crate::load::{LoadContext, Loaded};
+use crate::node::{Id, Node};
+use crate::runtime::Cacheme;
+use crate::stats::NodeEvent;
+
+impl<N: Node> Run<N> {
+    /// Loads what is open. Flights whose load failed land with the error.
+    pub(super) async fn load<V: Cacheable<N::Codec>>(
+        &self,
+        open: Vec<Leg<N, V>>,
+        source: Source<N, V>,
+    ) -> Vec<Arrived<N, V>> {
+        let nodes = open.iter().map(|leg| leg.flight.aim().node().duplicate());
+        let mut loaded = self.call(nodes.collect(), source).await;
+        if matches!(&loaded, Err(error) if error.kind() == ErrorKind::Lost) {
+            // Dropped without an outcome: one of those who wait leads another flight.
+            return Vec::new();
+        }
+        let node = self.chain.meta.name();
+        let at = self.runtime.clock().monotonic();
+        let asked = open.len();
+        let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
+        for leg in open {
+            let value = match &mut loaded {
+                Ok(loaded) => loaded.take(&leg.flight.aim().id),
+                Err(error) => Some(Err(error.clone())),
+            };
+            match value.unwrap_or_else(|| Err(Error::left_out(node))) {
+                Ok((value, life)) => {
+                    let life = self.chain.life(&value, life, leg.flight.draw());
+                    arrived.push(Arrived {
+                        leg,
+                        value,
+                        source: cached::Source::Loaded,
+                        age: Duration::ZERO,
+                        at,
+                        until: life.until(|| at),
+                        lacking: self.chain.tiers.len(),
+                    });
+                }
+                Err(error) => failed.push((leg.flight, Err(error))),
+            }
+        }
+        let counters = &self.chain.counters;
+        counters.add(NodeEvent::Loaded, arrived.len());
+        counters.add(NodeEvent::Failed, failed.len());
+        Flight::land_all(failed);
+        arrived
+    }
+
+    async fn call<V: Cacheable<N::Codec>>(
+        &self,
+        nodes: Vec<N>,
+        source: Source<N, V>,
+    ) -> Result<Loaded<N, V>> {
+        let call = Call {
+            chain: Arc::clone(&self.chain),
+            runtime: self.runtime.clone(),
+        };
+        let gather = match source {
+            Source::Own(load) => return call.of(load, nodes).await,
+            Source::Gathered(gather) => gather,
+        };
+        let mut loaded = Loaded::default();
+        for node in nodes {
+            let id = Id(node.duplicate());
+            let value = Arc::clone(&gather).load(&call, node).await;
+            loaded.put(id, value);
+        }
+        Ok(loaded)
+    }
+}
+
+/// What a call of a loader needs.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) chain: Arc<Chain>,
+    pub(super) runtime: Cacheme,
+}
+
+impl Call {
+    /// Calls the loader, which may fail, panic or take too long.
+    pub(super) async fn of<N: Node, V>(
+        self,
+        load: Loader<N, V>,
+        nodes: Vec<N>,
+    ) -> Result<Loaded<N, V>> {
+        let node = self.chain.meta.name();
+        let bulkhead = self.chain.bulkhead.clone();
+        let cx = LoadContext::new(self.runtime.clone(), node, bulkhead);
+        let deadline = self.runtime.load_timeout();
+        let started = Instant::now();
+        let loading = async {
+            let _inside = cx.enter().await?;
+            load(nodes, cx.clone()).await
+        };
+        let mut loading = pin!(catch_panic(loading));
+        let ended = loop {
+            match tokio::time::timeout(deadline, &mut loading).await {
+                // Its parts have deadlines of their own, so it ends.
+                Err(_) if cx.is_split() => {}
+                ended => break ended,
+            }
+        };
+        if !matches!(&ended, Ok(Ok(Err(error))) if error.is_overloaded()) {
+            self.chain.counters.called(started.elapsed());
+        }
+        match ended {
+            Ok(Ok(loaded)) => Ok(loaded?.shortened(cx.life())),
+            Ok(Err(message)) => Err(Error::panic(node, &message)),
+            Err(_) => Err(Error::timeout(node, deadline)),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The node of a cached function.
+
+use std::any::type_name;
+use std::fmt;
+use std::hash::Hasher;
+use std::marker::PhantomData;
+
+use super::part::Parts;
+use crate::key::KeyWriter;
+use crate::meta::Meta;
+use crate::node::Node;
+
+/// A function, as its node knows it: a type of its own without values.
+pub trait Site: 'static {
+    /// As [`Node::Codec`].
+    type Codec: 'static;
+
+    /// The text of a key. Parts that it leaves out count all the same: they are in the digest.
+    const KEY: &'static [Segment];
+
+    /// As [`Node::meta`].
+    fn meta() -> Meta;
+
+    /// As [`Node::item`].
+    fn item() -> &'static str;
+}
+
+/// A piece of a key.
+#[derive(Clone, Copy, Debug)]
+pub enum Segment {
+    /// Text that stands as it is.
+    Literal(&'static str),
+    /// A part, and the character that ends it.
+    Part(usize, char),
+}
+
+/// A call of a function with such arguments: the node of its result.
+pub struct Call<S, K> {
+    parts: K,
+    site: PhantomData<fn() -> S>,
+}
+
+impl<S, K> Call<S, K> {
+    /// The call with these parts of a key.
+    pub fn new(parts: K) -> Self {
+        let site = PhantomData;
+        Self { parts, site }
+    }
+}
+
+impl<S: Site, K: Parts> Node for Call<S, K> {
+    type Codec = S::Codec;
+
+    fn meta() -> Meta {
+        S::meta()
+    }
+
+    fn item() -> &'static str {
+        S::item()
+    }
+
+    fn write_key(&self, key: &mut KeyWriter) {
+        for segment in S::KEY {
+            match *segment {
+                Segment::Literal(text) => key.literal(text),
+                Segment::Part(part, separator) => self.parts.write(part, key, separator),
+            }
+        }
+        let is_left_out = |part: &usize| {
+            let is_it = |segment: &Segment| matches!(segment, Segment::Part(at, _) if at == part);
+            !S::KEY.iter().any(is_it)
+        };
+        for part in (0..K::COUNT).filter(is_left_out) {
+            key.beside(|key| self.parts.write(part, key, ':'));
+        }
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.parts == other.parts
+    }
+
+    fn hash_into<H: Hasher>(&self, state: &mut H) {
+        self.parts.hash(state);
+    }
+
+    fn duplicate(&self) -> Self {
+        Self::new(self.parts.clone())
+    }
+}
+
+impl<S, K: fmt::Debug> fmt::Debug for Call<S, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple(type_name::<S>()).field(&self.parts).finish()
+    }
+}

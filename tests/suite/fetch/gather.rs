@@ -1,0 +1,182 @@
+//! `batch`: simultaneous `get`s that miss become one load.
+
+use std::time::Duration;
+
+use cacheme::{Load, LoadContext, LoadResult, Loaded, Result};
+use cacheme_tests::loader::{Acts, Gathered, Script};
+use tokio::task::JoinHandle;
+
+use super::{Bench, promptly, until};
+
+fn get(bench: &Bench, number: u64) -> JoinHandle<Result<u64>> {
+    let runtime = bench.runtime.clone();
+    tokio::spawn(async move { runtime.get(Gathered { number }).await })
+}
+
+/// Begins requests one after the other, so that the first one loads and the others gather.
+async fn begun(bench: &Bench, numbers: std::ops::Range<u64>) -> Vec<JoinHandle<Result<u64>>> {
+    let mut requests = Vec::new();
+    for number in numbers {
+        let before = bench.requests();
+        requests.push(get(bench, number));
+        until(|| bench.requests() > before).await;
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+    requests
+}
+
+async fn all_are_answered(requests: Vec<JoinHandle<Result<u64>>>, first: u64) {
+    for (number, request) in (first..).zip(requests) {
+        let value = promptly(request).await.expect("no panic");
+        assert_eq!(value.expect("a value"), number);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_alone_waits_for_nobody() {
+    let bench = Bench::new(Acts::Load).await;
+    for number in 0..3 {
+        let value = promptly(bench.runtime.get(Gathered { number })).await;
+        assert_eq!(value.expect("a value"), number);
+    }
+    assert_eq!(bench.script.calls(), [[0], [1], [2]]);
+}
+
+#[tokio::test]
+async fn those_that_gathered_go_together_when_the_load_ends() {
+    let bench = Bench::new(Acts::Wait).await;
+    let requests = begun(&bench, 0..4).await;
+    assert_eq!(bench.script.calls(), [[0]], "an hour hasn't passed");
+    bench.script.set(Acts::Load);
+    all_are_answered(requests, 0).await;
+    assert_eq!(bench.script.calls(), [vec![0], vec![1, 2, 3]]);
+    let stats = bench.runtime.stats();
+    let node = stats.node::<Gathered>().expect("the node is known");
+    assert_eq!((node.loads(), node.load_calls()), (4, 2));
+    bench.figures_add_up();
+}
+
+#[tokio::test]
+async fn as_many_as_make_a_batch_wait_for_no_load() {
+    let bench = Bench::new(Acts::Wait).await;
+    let requests = begun(&bench, 0..7).await;
+    assert_eq!(bench.script.calls(), [vec![0], vec![1, 2, 3, 4]]);
+    bench.script.set(Acts::Load);
+    all_are_answered(requests, 0).await;
+    assert_eq!(
+        bench.script.calls(),
+        [vec![0], vec![1, 2, 3, 4], vec![5, 6]]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn none_gathers_for_longer_than_the_delay() {
+    let bench = Bench::new(Acts::Load).await;
+    bench.script.set_time(Duration::from_secs(10));
+    let started = tokio::time::Instant::now();
+    let get = |number| bench.runtime.get(Brief { number });
+    let (one, other) = tokio::join!(
+        async { (get(0).await.expect("a value"), started.elapsed()) },
+        async { (get(1).await.expect("a value"), started.elapsed()) },
+    );
+    let seconds = |seconds| Duration::from_secs(seconds);
+    assert_eq!(one.0, 0);
+    assert!(one.1 < seconds(11), "{:?}", one.1);
+    assert_eq!(other.0, 1);
+    assert!(
+        seconds(12) <= other.1 && other.1 < seconds(13),
+        "{:?}",
+        other.1
+    );
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_concerns_nobody_else() {
+    for acts in [Acts::Fail, Acts::Panic] {
+        let bench = Bench::new(Acts::Wait).await;
+        let requests = begun(&bench, 0..5).await;
+        assert_eq!(bench.script.calls(), [vec![0], vec![1, 2, 3, 4]]);
+        bench.script.set(acts);
+        for request in requests {
+            assert!(promptly(request).await.expect("no panic").is_err());
+        }
+        bench.script.set(Acts::Load);
+        all_are_answered(begun(&bench, 0..5).await, 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_fails_or_is_left_out_fails_alone() {
+    for acts in [Acts::FailFor(2), Acts::Omit(2)] {
+        let bench = Bench::new(Acts::Wait).await;
+        let requests = begun(&bench, 0..4).await;
+        bench.script.set(acts);
+        for (number, request) in (0..).zip(requests) {
+            let outcome = promptly(request).await.expect("no panic");
+            match outcome {
+                Ok(value) => assert_eq!(value, number),
+                Err(error) => assert!(number == 2 && error.is_load(), "{error:#}"),
+            }
+        }
+        assert_eq!(bench.script.calls(), [vec![0], vec![1, 2, 3]]);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_ends_nothing_for_the_others() {
+    let bench = Bench::new(Acts::Wait).await;
+    let mut requests = begun(&bench, 0..4).await;
+    for gone in [0, 0] {
+        let request = requests.remove(gone);
+        request.abort();
+        assert!(promptly(request).await.is_err());
+    }
+    bench.script.set(Acts::Load);
+    all_are_answered(requests, 2).await;
+    assert_eq!(bench.script.calls(), [vec![0], vec![1, 2, 3]]);
+}
+
+/// Gathers for 2 s at most, and is loaded by two calls at once; none waits in line.
+#[cacheme::node(
+    storage = "near",
+    batch(delay = Duration::from_secs(2)),
+    max_loads(at_once = 2, queue = 0),
+)]
+struct Brief {
+    number: u64,
+}
+
+impl Load for Brief {
+    type Value = u64;
+
+    async fn load(&self, _cx: &LoadContext) -> LoadResult<u64> {
+        Err("only batches are loaded".into())
+    }
+
+    async fn load_all(nodes: &[Self], cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
+        let numbers = nodes.iter().map(|node| node.number).collect();
+        let loaded = cx.state::<Script>()?.load_all(numbers).await?;
+        let named = loaded
+            .into_iter()
+            .map(|(number, value)| (Self { number }, value));
+        Ok(named.collect())
+    }
+}
+
+#[tokio::test]
+async fn a_batch_takes_one_place_of_max_loads() {
+    let bench = Bench::new(Acts::Wait).await;
+    let mut requests = Vec::new();
+    for number in 0..50 {
+        let runtime = bench.runtime.clone();
+        requests.push(tokio::spawn(
+            async move { runtime.get(Brief { number }).await },
+        ));
+    }
+    until(|| bench.requests() == 50).await;
+    bench.script.set(Acts::Load);
+    all_are_answered(requests, 0).await;
+    assert_eq!(bench.script.calls().len(), 2);
+}

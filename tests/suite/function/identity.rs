@@ -1,0 +1,152 @@
+//! What tells calls apart.
+
+use std::borrow::Cow;
+
+use cacheme::{Cacheme, Load, LoadContext, LoadResult};
+
+use super::Service;
+
+#[cacheme::cached(storage = "hot", runtime = &service.cacheme)]
+async fn parsed<T>(#[skip] service: &Service, text: &str) -> Option<T>
+where
+    T: std::str::FromStr
+        + serde::Serialize
+        + serde::de::DeserializeOwned
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    service.ran();
+    text.parse().ok()
+}
+
+#[cacheme::cached(storage = "hot", runtime = &service.cacheme)]
+async fn sized<const SIZE: usize>(#[skip] service: &Service) -> usize {
+    service.ran();
+    SIZE
+}
+
+#[tokio::test]
+async fn types_and_constants_tell_calls_apart() {
+    let service = Service::new().await;
+    for _ in 0..2 {
+        assert_eq!(parsed::<u8>(&service, "7").await, Some(7));
+        assert_eq!(parsed::<String>(&service, "7").await.as_deref(), Some("7"));
+        assert_eq!(sized::<1>(&service).await, 1);
+        assert_eq!(sized::<2>(&service).await, 2);
+    }
+    assert_eq!(service.runs(), 4);
+    let key = |key: cacheme::Result<cacheme::Key>| key.expect("a key").to_string();
+    let cacheme = &service.cacheme;
+    assert_eq!(
+        key(cacheme.key(&parsed::node::<u8>("a:b"))),
+        "parsed:u8:a%3Ab"
+    );
+    assert_eq!(key(cacheme.key(&sized::node::<3>())), "sized:3");
+}
+
+#[cacheme::cached(
+    storage = "hot",
+    runtime = &service.cacheme,
+    key = "greeting:{language}:{name}",
+    version = "v2"
+)]
+async fn greeting(
+    #[skip] service: &Service,
+    #[key(name.as_ref().to_lowercase())] name: impl AsRef<str>,
+    language: Cow<'static, str>,
+    #[skip] (left, right): (&str, &str),
+) -> String {
+    service.ran();
+    format!("{left}{}{right} {language}", name.as_ref())
+}
+
+#[tokio::test]
+async fn a_key_is_laid_out_as_the_template_says() {
+    let service = Service::new().await;
+    let first = greeting(&service, "Ada", "en".into(), ("<", ">")).await;
+    assert_eq!(first, "<Ada> en");
+    assert_eq!(
+        greeting(&service, "ADA".to_owned(), "en".into(), ("", "")).await,
+        first
+    );
+    assert_eq!(service.runs(), 1);
+    let node = greeting::node("Ada", "en".into());
+    assert_eq!(
+        service.cacheme.key(&node).expect("a key").as_str(),
+        "greeting:en:ada:v2"
+    );
+}
+
+#[cacheme::node(storage = "hot", ttl = "1m", key = "square:{of}")]
+struct Square {
+    of: u64,
+}
+
+impl Load for Square {
+    type Value = u64;
+
+    async fn load(&self, _cx: &LoadContext) -> LoadResult<u64> {
+        Ok(self.of * self.of)
+    }
+}
+
+#[cacheme::cached(node = Square, runtime = cacheme)]
+async fn square(#[skip] cacheme: &Cacheme, of: u64) -> Result<u64, cacheme::Error> {
+    let _ = cacheme;
+    Ok(of * of + 1)
+}
+
+#[tokio::test]
+async fn a_function_may_be_bound_to_a_node() {
+    let Service { cacheme, .. } = Service::new().await;
+    assert_eq!(square(&cacheme, 3).await.ok(), Some(10));
+    assert_eq!(cacheme.get(Square { of: 3 }).await.ok(), Some(10));
+    assert_eq!(cacheme.get(Square { of: 4 }).await.ok(), Some(16));
+    assert_eq!(square(&cacheme, 4).await.ok(), Some(16));
+    assert_eq!(square::stats(&cacheme).nodes().iter().count(), 1);
+}
+
+#[tokio::test]
+async fn functions_within_functions_are_cached_too() {
+    #[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
+    struct Local(u64);
+
+    #[cacheme::cached(storage = "hot", runtime = &service.cacheme)]
+    async fn local(#[skip] service: &Service, number: u64) -> Local {
+        service.ran();
+        Local(number)
+    }
+
+    let service = Service::new().await;
+    assert_eq!(local(&service, 1).await, local(&service, 1).await);
+    assert_eq!(service.runs(), 1);
+}
+
+#[tokio::test]
+async fn two_functions_with_one_key_are_refused() {
+    #[cacheme::cached(storage = "hot", runtime = cacheme, key = "same:{number}")]
+    async fn one(
+        #[skip] cacheme: &Cacheme,
+        number: u64,
+    ) -> Result<u64, Box<dyn std::error::Error>> {
+        let _ = cacheme;
+        Ok(number)
+    }
+
+    #[cacheme::cached(storage = "hot", runtime = cacheme, key = "same:{number}")]
+    async fn other(
+        #[skip] cacheme: &Cacheme,
+        number: u64,
+    ) -> Result<u64, Box<dyn std::error::Error>> {
+        let _ = cacheme;
+        Ok(number)
+    }
+
+    let Service { cacheme, .. } = Service::new().await;
+    one(&cacheme, 1).await.expect("it is the first");
+    let error = other(&cacheme, 1).await.expect_err("it has the same key");
+    let message = error.to_string();
+    assert!(message.contains("have the same key `same:{}`"), "{message}");
+}
