@@ -1,6 +1,7 @@
 //! A node's tiers as a runtime has them: its meta with the storages found by name.
 
-use std::any::{TypeId, type_name};
+use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,8 @@ use crate::storage::{Entry, LocalCache, Ready, Storage, StorageFuture};
 #[derive(Debug)]
 pub(crate) struct Chain {
     id: TypeId,
-    /// What the compiler calls the type.
-    type_name: &'static str,
+    /// What the compiler calls the type; of a dynamic node, the path in its meta.
+    type_name: Cow<'static, str>,
     pub(crate) meta: Meta,
     pub(crate) tiers: Vec<Link>,
     /// How many tiers, the first ones, are local: they are asked without starting a flight.
@@ -33,16 +34,19 @@ pub(crate) struct Chain {
 #[derive(Debug)]
 pub(crate) struct Link {
     storage: Ready,
-    name: &'static str,
+    name: String,
     ttl: Option<Duration>,
     pub(crate) counters: Arc<TierCounters>,
 }
 
 impl Chain {
-    /// The chain of `N`, its storages found among the registered ones.
-    pub(crate) fn resolve<N: Node>(registered: &BTreeMap<Arc<str>, Ready>) -> Result<Self> {
-        let meta = N::meta();
-        let find = |name: &'static str| {
+    /// The chain of `N` with this meta, its storages found among the registered ones.
+    pub(crate) fn resolve<N: Node>(
+        meta: Meta,
+        type_name: Cow<'static, str>,
+        registered: &BTreeMap<Arc<str>, Ready>,
+    ) -> Result<Self> {
+        let find = |name: &str| {
             registered.get(name).cloned().ok_or_else(|| {
                 let names: Vec<_> = registered
                     .keys()
@@ -59,9 +63,9 @@ impl Chain {
                 Error::node_config(node, message)
             })
         };
-        let link = |storage, name, ttl| Link {
+        let link = |storage, name: &str, ttl| Link {
             storage,
-            name,
+            name: name.to_owned(),
             ttl,
             counters: Arc::new(TierCounters::new()),
         };
@@ -72,7 +76,7 @@ impl Chain {
         let remote = tiers.iter().position(|link| link.local().is_none());
         Ok(Self {
             id: TypeId::of::<N>(),
-            type_name: type_name::<N>(),
+            type_name,
             leading: remote.unwrap_or(tiers.len()),
             meta,
             tiers,
@@ -81,7 +85,7 @@ impl Chain {
     }
 
     /// The struct or enum in the source, the same for all instances of a generic one.
-    pub(crate) fn item(&self) -> &'static str {
+    pub(crate) fn item(&self) -> &str {
         self.type_name.split('<').next().unwrap_or_default()
     }
 
@@ -110,8 +114,8 @@ impl Chain {
 
     pub(crate) fn stats(&self) -> NodeStats {
         let tiers = self.tiers.iter();
-        let tiers = tiers.map(|link| link.counters.read(link.name)).collect();
-        let (id, path) = (self.id, self.type_name);
+        let tiers = tiers.map(|link| link.counters.read(&link.name)).collect();
+        let (id, path) = (self.id, &self.type_name);
         self.counters
             .read(id, self.meta.name(), path, self.leading, tiers)
     }
@@ -181,7 +185,7 @@ impl Remote<'_> {
         let removed = within(deadline, || self.storage.remove_many(keys)).await;
         removed.map_err(|error| {
             self.link.counters.failed(keys.len());
-            Error::storage_failed(self.link.name, "remove entries", error)
+            Error::storage_failed(&self.link.name, "remove entries", error)
         })
     }
 }

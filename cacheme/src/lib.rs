@@ -74,6 +74,7 @@ mod builder;
 mod chain;
 mod clock;
 pub mod codec;
+mod dynamic;
 mod envelope;
 mod error;
 mod fetch;
@@ -104,6 +105,7 @@ pub use cacheme_macros::{Node, node};
 pub use crate::builder::Builder;
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
+pub use crate::dynamic::{DynamicBuilder, DynamicNode};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};
 pub use crate::global::{
     get, get_all, get_with, global, invalidate, nodes, refresh, register_storage, set_prefix,

@@ -101,8 +101,8 @@ async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<
         let task = tasks.spawn(async move {
             let _place = room.acquire().await;
             let ended = timeout(deadline, node.load(&cx)).await;
-            let loaded = ended.map_err(|_| Error::timeout(cx.node, deadline))?;
-            loaded.map_err(|error| Error::load(cx.node, error))
+            let loaded = ended.map_err(|_| Error::timeout(&cx.node, deadline))?;
+            loaded.map_err(|error| Error::load(&cx.node, error))
         });
         started.insert(task.id(), id);
     }
@@ -113,8 +113,8 @@ async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<
             Err(error) => {
                 let task = error.id();
                 let failure = match error.try_into_panic() {
-                    Ok(panic) => Error::panic(cx.node, &panic_message(&*panic)),
-                    Err(_) => Error::lost(cx.node),
+                    Ok(panic) => Error::panic(&cx.node, &panic_message(&*panic)),
+                    Err(_) => Error::lost(&cx.node),
                 };
                 (task, Err(failure))
             }
@@ -194,16 +194,16 @@ impl<N: Node, V> FromIterator<(N, LoadResult<V>)> for Loaded<N, V> {
 #[derive(Clone)]
 pub struct LoadContext {
     runtime: Cacheme,
-    node: &'static str,
+    node: Arc<str>,
     /// Each node of the batch is loaded within a deadline of its own.
     is_split: Arc<AtomicBool>,
 }
 
 impl LoadContext {
-    pub(crate) fn new(runtime: Cacheme, node: &'static str) -> Self {
+    pub(crate) fn new(runtime: Cacheme, node: &str) -> Self {
         Self {
             runtime,
-            node,
+            node: node.into(),
             is_split: Arc::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod allocation;
 mod codec;
+mod dynamic;
 mod fetch;
 mod key;
 mod node;

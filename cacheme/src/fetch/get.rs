@@ -92,23 +92,29 @@ impl Cacheme {
         L: Future<Output = LoadResult<V>> + Send + 'static,
     {
         let fetch = self.fetch::<N>()?;
-        let source = || -> Source<N, V> {
-            Box::new(|nodes, cx| {
-                let loading = load(cx);
-                Box::pin(async move {
-                    let value = loading.await?;
-                    Ok(nodes
-                        .into_iter()
-                        .map(|node| (node, value.clone()))
-                        .collect())
-                })
-            })
-        };
         match fetch.hit(self.scope(), &node) {
             Some(value) => Ok(value),
-            None => Box::pin(fetch.miss(self, node, source)).await,
+            None => Box::pin(fetch.miss(self, node, || load_with(load))).await,
         }
     }
+}
+
+/// The source of a single node's value that is a closure.
+pub(crate) fn load_with<N, V, F, L>(load: F) -> Source<N, V>
+where
+    N: Node,
+    V: Clone + Send + Sync + 'static,
+    F: FnOnce(LoadContext) -> L + Send + 'static,
+    L: Future<Output = LoadResult<V>> + Send + 'static,
+{
+    Box::new(|nodes, cx| {
+        let loading = load(cx);
+        Box::pin(async move {
+            let value = loading.await?;
+            let pairs = nodes.into_iter().map(|node| (node, value.clone()));
+            Ok(pairs.collect())
+        })
+    })
 }
 
 /// The source of a single node's value.
@@ -127,7 +133,7 @@ pub(super) fn load_one<N: Load>() -> Source<N, N::Value> {
 
 impl<N: Node> Fetch<N> {
     /// Gets the value from a flight. `source` is used when this request is the one to lead it.
-    async fn miss<V: Cacheable<N::Codec>>(
+    pub(crate) async fn miss<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         node: N,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Boarding, Fetch, Reads, Source};
+use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flight, Outcomes, Waiting, Work};
 use crate::load::Load;
@@ -34,12 +35,7 @@ impl Cacheme {
         let nodes: Vec<N> = nodes.into_iter().collect();
         async move {
             let fetch = self.fetch::<N>()?;
-            let prefix = self.prefix();
-            let (mut values, missing) = fetch.split(prefix.scope, nodes);
-            if !missing.is_empty() {
-                fetch.miss_all(self, &prefix, &mut values, missing).await?;
-            }
-            Ok(values.into_iter().flatten().collect())
+            fetch.all(self, nodes, load_all::<N>).await
         }
     }
 }
@@ -62,9 +58,30 @@ struct Boarded<N: Node, V> {
     joined: Vec<(Wanted<N>, Waiting<V>)>,
 }
 
-impl<N: Load> Fetch<N> {
+impl<N: Node> Fetch<N> {
+    /// The values of `nodes`, in their order; `source` gives those that no tier has.
+    pub(crate) async fn all<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        nodes: Vec<N>,
+        source: impl Fn() -> Source<N, V>,
+    ) -> Result<Vec<V>> {
+        let prefix = runtime.prefix();
+        let (mut values, missing) = self.split(prefix.scope, nodes);
+        if !missing.is_empty() {
+            let values = &mut values;
+            self.miss_all(runtime, &prefix, values, missing, source)
+                .await?;
+        }
+        Ok(values.into_iter().flatten().collect())
+    }
+
     /// Takes what the leading local tiers have.
-    fn split(&self, scope: u64, nodes: Vec<N>) -> (Values<N::Value>, Vec<Wanted<N>>) {
+    fn split<V: Cacheable<N::Codec>>(
+        &self,
+        scope: u64,
+        nodes: Vec<N>,
+    ) -> (Values<V>, Vec<Wanted<N>>) {
         let mut values = Vec::with_capacity(nodes.len());
         let mut missing = Vec::new();
         for (place, node) in nodes.into_iter().enumerate() {
@@ -78,14 +95,15 @@ impl<N: Load> Fetch<N> {
     }
 
     /// Gets the missing values from flights.
-    async fn miss_all(
+    async fn miss_all<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         prefix: &Arc<Prefix>,
-        values: &mut Values<N::Value>,
+        values: &mut Values<V>,
         mut missing: Vec<Wanted<N>>,
+        source: impl Fn() -> Source<N, V>,
     ) -> Result<()> {
-        self.value_type::<N::Value>()?;
+        self.value_type::<V>()?;
         let counters = &self.chain().counters;
         let mut failed: Option<(usize, Error)> = None;
         let mut fail = |place, error| {
@@ -104,7 +122,7 @@ impl<N: Load> Fetch<N> {
                 joined,
             } = boarded;
             if !flights.is_empty() {
-                let (source, reads) = (load_all::<N>(), Reads::Tiers);
+                let (source, reads) = (source(), Reads::Tiers);
                 let led = self.depart(runtime, prefix, work, flights, source, reads)?;
                 led.until(outcomes.over(0..places.len())).await;
                 let outcomes = outcomes.take(places.len());
@@ -132,13 +150,13 @@ impl<N: Load> Fetch<N> {
     }
 
     /// Joins the flights that are under way, and starts one for each of the other nodes.
-    fn board_all(
+    fn board_all<V: Cacheable<N::Codec>>(
         &self,
         work: &Work,
-        outcomes: &Arc<Outcomes<N::Value>>,
-        values: &mut Values<N::Value>,
+        outcomes: &Arc<Outcomes<V>>,
+        values: &mut Values<V>,
         missing: Vec<Wanted<N>>,
-    ) -> Boarded<N, N::Value> {
+    ) -> Boarded<N, V> {
         /// How many nodes others wait for the table's lock for.
         const AT_ONCE: usize = 128;
 

@@ -9,7 +9,10 @@ mod keep;
 mod refresh;
 mod run;
 
+pub(crate) use self::get::load_with;
+
 use std::any::{TypeId, type_name};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -22,6 +25,7 @@ use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flight, Flights, Led, Outcomes, Table, Waiting, Work, catch_panic};
 use crate::load::{LoadContext, LoadResult, Loaded};
+use crate::meta::Meta;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::TierCounters;
@@ -45,7 +49,7 @@ struct Nearest {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct ValueType {
+pub(crate) struct ValueType {
     id: TypeId,
     name: &'static str,
     codec: u8,
@@ -53,8 +57,8 @@ struct ValueType {
 }
 
 /// How missing values are made. Called at most once, with every node that needs a value.
-type Source<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
-type SourceFuture<N, V> = Pin<Box<dyn Future<Output = LoadResult<Loaded<N, V>>> + Send>>;
+pub(crate) type Source<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
+pub(crate) type SourceFuture<N, V> = Pin<Box<dyn Future<Output = LoadResult<Loaded<N, V>>> + Send>>;
 
 /// What became of a request that the leading local tiers couldn't answer.
 enum Boarding<N: Node, V> {
@@ -67,16 +71,20 @@ enum Boarding<N: Node, V> {
 }
 
 impl<N: Node> Fetch<N> {
-    pub(crate) fn new(registered: &BTreeMap<Arc<str>, Ready>) -> Result<Self> {
-        let chain = Arc::new(Chain::resolve::<N>(registered)?);
+    pub(crate) fn new(
+        meta: Meta,
+        type_name: Cow<'static, str>,
+        registered: &BTreeMap<Arc<str>, Ready>,
+    ) -> Result<Self> {
+        let chain = Arc::new(Chain::resolve::<N>(meta, type_name, registered)?);
         let nearest = chain.leading().next().map(|(cache, link)| Nearest {
             cache: Arc::clone(cache),
             counters: Arc::clone(&link.counters),
         });
         Ok(Self {
             nearest,
+            flights: Flights::new(chain.meta.name()),
             chain,
-            flights: Flights::new(),
             value: OnceLock::new(),
         })
     }
@@ -87,7 +95,7 @@ impl<N: Node> Fetch<N> {
 
     /// The value in the nearest leading local tier that has one, counted.
     #[inline]
-    fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
+    pub(crate) fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
         let nearest = self.nearest.as_ref()?;
         match nearest.cache.get(scope, node) {
             Ok(value) => {
@@ -137,7 +145,7 @@ impl<N: Node> Fetch<N> {
     }
 
     /// Checks that the node always holds the same type of value, and describes it.
-    fn value_type<V: Cacheable<N::Codec>>(&self) -> Result<ValueType> {
+    pub(crate) fn value_type<V: Cacheable<N::Codec>>(&self) -> Result<ValueType> {
         let node = self.chain.meta.name();
         if self.value.get().is_none() {
             let fingerprint = if self.chain.has_remote() {
