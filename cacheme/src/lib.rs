@@ -96,6 +96,7 @@ mod runtime;
 mod schema;
 mod stats;
 pub mod storage;
+mod switch;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -23,6 +23,7 @@ use crate::node::Node;
 use crate::registry::TypeMap;
 use crate::stats::Stats;
 use crate::storage::{IntoStorage, Ready, Unopened};
+use crate::switch::NOWHERE;
 
 /// A cache runtime: the storages by name, and everything known of the nodes that use them.
 ///
@@ -75,7 +76,7 @@ struct Core {
     chains: Mutex<Vec<Arc<Chain>>>,
     state: TypeMap,
     prefix: RwLock<Arc<Prefix>>,
-    /// The prefix's scope, for hits.
+    /// The prefix's scope, for hits; [`NOWHERE`] while caching is off.
     scope: AtomicU64,
 }
 
@@ -113,9 +114,11 @@ impl Cacheme {
             prefix: RwLock::default(),
             scope: AtomicU64::new(0),
         };
-        Self {
+        let runtime = Self {
             core: Arc::new(core),
-        }
+        };
+        runtime.obey_environment();
+        runtime
     }
 
     /// Registers a storage under the name that nodes use: a URL such as
@@ -191,10 +194,20 @@ impl Cacheme {
         let scope = if text.is_empty() {
             0
         } else {
-            xxh3_64(text.as_bytes())
+            xxh3_64(text.as_bytes()).min(NOWHERE - 1)
         };
         let mut current = write(&self.core.prefix);
         *current = Arc::new(Prefix { text, scope });
+        if self.is_enabled() {
+            self.core.scope.store(scope, Ordering::Relaxed);
+        }
+    }
+
+    /// Has hits look among the entries of a scope from now on, given that of the prefix.
+    pub(crate) fn look_in(&self, choose: impl FnOnce(u64) -> u64) {
+        // Under the lock, so that a change of the prefix comes before or after.
+        let prefix = write(&self.core.prefix);
+        let scope = choose(prefix.scope);
         self.core.scope.store(scope, Ordering::Relaxed);
     }
 

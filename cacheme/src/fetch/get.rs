@@ -146,7 +146,7 @@ impl<N: Node> Fetch<N> {
         let mut aim = Aim::new(prefix.scope, node);
         loop {
             let (work, outcomes) = (Work::new(), Outcomes::new(1));
-            let boarding = self.board(&mut self.flights.lock(), aim, &work, &outcomes, 0);
+            let boarding = self.board(runtime, &mut self.flights.lock(), aim, &work, &outcomes, 0);
             match boarding {
                 Boarding::There(value) => {
                     counters.add(NodeEvent::Joined, 1);

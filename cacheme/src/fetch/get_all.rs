@@ -67,7 +67,11 @@ impl<N: Node> Fetch<N> {
         source: impl Fn() -> Source<N, V>,
     ) -> Result<Vec<V>> {
         let prefix = runtime.prefix();
-        let (mut values, missing) = self.split(prefix.scope, nodes);
+        let (mut values, missing) = if runtime.is_enabled() {
+            self.split(prefix.scope, nodes)
+        } else {
+            all_missing(prefix.scope, nodes)
+        };
         if !missing.is_empty() {
             let values = &mut values;
             self.miss_all(runtime, &prefix, values, missing, source)
@@ -114,7 +118,13 @@ impl<N: Node> Fetch<N> {
         while !missing.is_empty() {
             counters.add(NodeEvent::Passed, missing.len());
             let (work, outcomes) = (Work::new(), Outcomes::new(missing.len()));
-            let boarded = self.board_all(&work, &outcomes, values, std::mem::take(&mut missing));
+            let boarded = self.board_all(
+                runtime,
+                &work,
+                &outcomes,
+                values,
+                std::mem::take(&mut missing),
+            );
             let Boarded {
                 flights,
                 places,
@@ -152,6 +162,7 @@ impl<N: Node> Fetch<N> {
     /// Joins the flights that are under way, and starts one for each of the other nodes.
     fn board_all<V: Cacheable<N::Codec>>(
         &self,
+        runtime: &Cacheme,
         work: &Work,
         outcomes: &Arc<Outcomes<V>>,
         values: &mut Values<V>,
@@ -173,7 +184,7 @@ impl<N: Node> Fetch<N> {
             let mut table = self.flights.lock();
             for (place, aim) in missing.by_ref().take(AT_ONCE) {
                 let flight = boarded.flights.len();
-                match self.board(&mut table, aim, work, outcomes, flight) {
+                match self.board(runtime, &mut table, aim, work, outcomes, flight) {
                     Boarding::There(value) => values[place] = Some(value),
                     Boarding::Joins(_, waiting, _) if waiting.is_of(outcomes) => {
                         boarded.twins.push((place, waiting.place()));
@@ -196,6 +207,13 @@ impl<N: Node> Fetch<N> {
         self.chain().counters.add(NodeEvent::Joined, joined);
         boarded
     }
+}
+
+/// What [`split`](Fetch::split) finds where nothing may be read.
+fn all_missing<N: Node, V: Clone>(scope: u64, nodes: Vec<N>) -> (Values<V>, Vec<Wanted<N>>) {
+    let values = vec![None; nodes.len()];
+    let aims = nodes.into_iter().map(|node| Aim::new(scope, node));
+    (values, aims.enumerate().collect())
 }
 
 /// The source of a batch.

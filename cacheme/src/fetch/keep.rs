@@ -7,6 +7,7 @@ use super::run::{Arrived, Run, quietly};
 use crate::chain::{Link, Remote};
 use crate::codec::Cacheable;
 use crate::error::BoxError;
+use crate::flight::Aim;
 use crate::key::Key;
 use crate::node::Node;
 use crate::storage::Entry;
@@ -20,6 +21,9 @@ impl<N: Node> Run<N> {
 
     /// Puts values into the local tiers that lack them.
     pub(super) fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+        if !self.runtime.is_enabled() {
+            return;
+        }
         let is_local = |link: &Link| link.local().is_some();
         for arrived in arrived {
             if !self.chain.tiers[..arrived.lacking].iter().any(is_local) {
@@ -47,6 +51,9 @@ impl<N: Node> Run<N> {
         arrived: &[Arrived<N, V>],
         down: &[usize],
     ) {
+        if !self.runtime.is_enabled() {
+            return;
+        }
         for (place, link) in self.chain.tiers.iter().enumerate() {
             let Some(remote) = link.remote() else {
                 continue;
@@ -101,12 +108,22 @@ impl<N: Node> Run<N> {
             let voided = written
                 .iter()
                 .map(|(flight, key)| (flight.aim(), Some(*key)));
-            let voided: Vec<_> = voided.collect();
-            // Its bars concern everybody, so it mustn't depend on a caller.
-            self.work.share();
-            // A failure is counted there.
-            let _ = remove(&self.runtime, &self.chain, &self.flights, &voided).await;
+            self.remove(voided.collect()).await;
         }
+    }
+
+    /// Removes what was there before these values from every tier.
+    pub(super) async fn take_out<V>(&self, arrived: &[Arrived<N, V>]) {
+        let legs = arrived.iter().map(|arrived| &arrived.leg);
+        let values = legs.map(|leg| (leg.flight.aim(), leg.key.as_ref().map(|(key, _)| key)));
+        self.remove(values.collect()).await;
+    }
+
+    async fn remove(&self, values: Vec<(&Aim<N>, Option<&Key>)>) {
+        // Its bars concern everybody, so it mustn't depend on a caller.
+        self.work.share();
+        // A failure is counted there.
+        let _ = remove(&self.runtime, &self.chain, &self.flights, &values).await;
     }
 
     /// Whether a remote tier lacks one of the values.

@@ -30,6 +30,7 @@ use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::TierCounters;
 use crate::storage::{LocalCache, Ready};
+use crate::switch::NOWHERE;
 
 /// A node type as a runtime knows it.
 #[derive(Debug)]
@@ -102,6 +103,7 @@ impl<N: Node> Fetch<N> {
                 nearest.counters.hit();
                 Some(value)
             }
+            Err(_) if scope == NOWHERE => None,
             Err(reason) => {
                 nearest.counters.miss(reason);
                 self.hit_behind(scope, node)
@@ -179,6 +181,7 @@ impl<N: Node> Fetch<N> {
     /// starts is a part of `work`, with its outcome at a place of `outcomes`.
     fn board<V: Clone + Send + Sync + 'static>(
         &self,
+        runtime: &Cacheme,
         table: &mut Table<N>,
         aim: Aim<N>,
         work: &Work,
@@ -190,7 +193,10 @@ impl<N: Node> Fetch<N> {
         }
         // A flight may have landed since the tiers were asked.
         let mut leading = self.chain.leading();
-        if let Some(value) = leading.find_map(|(cache, _)| cache.get(aim.scope, aim.node()).ok()) {
+        if runtime.is_enabled()
+            && let Some(value) =
+                leading.find_map(|(cache, _)| cache.get(aim.scope, aim.node()).ok())
+        {
             return Boarding::There(value);
         }
         Boarding::Leads(self.flights.start(table, aim, work, outcomes, place))

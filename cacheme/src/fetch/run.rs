@@ -75,6 +75,10 @@ impl<N: Node> Run<N> {
             return;
         }
         let loaded = self.load(open, source).await;
+        if reads == Reads::Nothing && !self.runtime.is_enabled() {
+            // Caching may be on again before the old values expire.
+            self.take_out(&loaded).await;
+        }
         self.keep_local(&loaded);
         self.keep_remote(&loaded, &down).await;
         Flight::land_all(loaded.into_iter().map(Arrived::landing));
@@ -115,7 +119,7 @@ impl<N: Node> Run<N> {
     ) -> (Vec<Arrived<N, V>>, Vec<Leg<N, V>>) {
         let mut arrived = Vec::new();
         for (lacking, link) in self.chain.behind() {
-            if open.is_empty() {
+            if open.is_empty() || !self.runtime.is_enabled() {
                 break;
             }
             let answers = self.ask(link, &open).await;

@@ -6,6 +6,7 @@ mod chain;
 mod failure;
 mod invalidation;
 mod stampede;
+mod switch;
 
 use std::time::Duration;
 
