@@ -66,7 +66,7 @@
 //! | `msgpack`, `json` | no | [codecs](codec) with named fields |
 //! | `zstd` | no | compression around any codec |
 //! | `mac`, `encryption` | no | values that are signed, or encrypted, by a wrapper around any storage |
-//! | `testing` | no | the suite for storages of one's own |
+//! | `testing` | no | a [kit](testing) for tests of services, the suite for storages of one's own |
 
 #![forbid(unsafe_code)]
 

@@ -24,6 +24,8 @@ use crate::registry::TypeMap;
 use crate::stats::Stats;
 use crate::storage::{IntoStorage, Ready, Unopened};
 use crate::switch::NOWHERE;
+#[cfg(feature = "testing")]
+use crate::testing::StandIns;
 
 /// A cache runtime: the storages by name, and everything known of the nodes that use them.
 ///
@@ -95,6 +97,9 @@ pub(crate) struct Settings {
     pub(crate) load_timeout: Duration,
     pub(crate) storage_timeout: Duration,
     pub(crate) load_concurrency: usize,
+    /// What stands for storages that aren't registered.
+    #[cfg(feature = "testing")]
+    pub(crate) stand_ins: Option<StandIns>,
 }
 
 impl Cacheme {
@@ -268,6 +273,10 @@ impl Cacheme {
         meta: Meta,
         type_name: Cow<'static, str>,
     ) -> Result<Fetch<N>> {
+        #[cfg(feature = "testing")]
+        if let Some(stand_ins) = &self.core.settings.stand_ins {
+            stand_ins.fill(&mut lock(&self.core.storages), &meta);
+        }
         let fetch = Fetch::new(meta, type_name, &lock(&self.core.storages))?;
         refuse_same_key(chains, fetch.chain())?;
         chains.push(Arc::clone(fetch.chain()));

@@ -8,3 +8,4 @@ mod key;
 mod node;
 mod runtime;
 mod storage;
+mod testing;
