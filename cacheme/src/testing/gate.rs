@@ -31,7 +31,7 @@ use crate::load::LoadResult;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> cacheme::Result<()> {
-/// let gate = Gate::new();
+/// let gate: Gate<u64> = Gate::new();
 /// let runtime = Cacheme::builder()
 ///     .storage("hot", LocalStorage::tlfu(100))
 ///     .state(gate.clone())

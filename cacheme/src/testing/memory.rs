@@ -18,7 +18,7 @@ use crate::storage::{Entry, Storage, StorageFuture};
 ///
 /// ```
 /// use cacheme::testing::{Call, MemoryStorage, Mode};
-/// use cacheme::{Cacheme, Miss};
+/// use cacheme::Cacheme;
 ///
 /// #[cacheme::node(storage = "redis")]
 /// struct Answer;
@@ -28,8 +28,11 @@ use crate::storage::{Entry, Storage, StorageFuture};
 /// let redis = MemoryStorage::new();
 /// let runtime = Cacheme::builder().storage("redis", redis.clone()).build().await?;
 /// redis.set_mode(Mode::FailsNext(1));
-/// let answer = runtime.get_with(Answer, |_cx| async { Ok(42) }).await?;
-/// assert_eq!(answer, 42);
+/// let answer = async || runtime.get_with(Answer, |_cx| async { Ok(42) }).await;
+/// // A tier that didn't answer isn't asked to keep the value.
+/// assert_eq!(answer().await?, 42);
+/// assert_eq!(redis.take_calls(), [Call::Get(1)]);
+/// assert_eq!(answer().await?, 42);
 /// assert_eq!(redis.take_calls(), [Call::Get(1), Call::Put(1)]);
 /// # Ok(())
 /// # }
