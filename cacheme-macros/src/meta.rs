@@ -38,7 +38,7 @@ fn tier(tier: &Tier) -> TokenStream {
         Ttl::Millis(millis) => quote!(::core::time::Duration::from_millis(#millis)),
         Ttl::Expr(ttl) => quote!(#ttl),
     });
-    quote!(::cacheme::Tier::new(#storage) #(.with_ttl(#ttl))*)
+    quote!(::cacheme::private::tier(#storage) #(.with_ttl(#ttl))*)
 }
 
 /// The key with `{}` for what differs; for an enum, with `*` for the variant and its fields.

@@ -3,6 +3,7 @@
 use std::hash::Hasher;
 
 use crate::key::KeyWriter;
+use crate::meta::Tier;
 use crate::node::KeyPart;
 
 /// A field of a node, as the generated code uses it: one bound with every operation, so that a
@@ -45,4 +46,9 @@ impl<T: KeyPart> Part for T {
     fn write(&self, key: &mut KeyWriter, separator: char) {
         key.field(self, separator);
     }
+}
+
+/// [`Tier::new`] of an option's value: one type, so that another one gives one short error.
+pub fn tier(storage: &'static str) -> Tier {
+    Tier::new(storage)
 }
