@@ -70,7 +70,7 @@ fn of(
 fn tier(tier: &Tier) -> TokenStream {
     let storage = &tier.storage;
     let ttl = tier.ttl.iter().map(duration);
-    quote!(::cacheme::Tier::new(#storage) #(.with_ttl(#ttl))*)
+    quote!(::cacheme::private::tier(#storage) #(.with_ttl(#ttl))*)
 }
 
 fn max_loads(bound: &MaxLoads) -> TokenStream {

@@ -11,6 +11,8 @@ use crate::node::Node;
 use crate::registry::TypeMap;
 use crate::runtime::{Cacheme, Settings};
 use crate::storage::IntoStorage;
+#[cfg(feature = "testing")]
+use crate::testing::StandIns;
 
 /// Builds a [`Cacheme`]; made by [`Cacheme::builder`].
 pub struct Builder {
@@ -31,6 +33,8 @@ impl Default for Settings {
             load_timeout: Duration::from_secs(30),
             storage_timeout: Duration::from_secs(5),
             load_concurrency: 32,
+            #[cfg(feature = "testing")]
+            stand_ins: None,
         }
     }
 }
@@ -113,6 +117,13 @@ impl Builder {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.settings.clock = clock;
+        self
+    }
+
+    /// Has these stand for storages that aren't registered.
+    #[cfg(feature = "testing")]
+    pub(crate) fn stand_ins(mut self, stand_ins: StandIns) -> Self {
+        self.settings.stand_ins = Some(stand_ins);
         self
     }
 

@@ -54,7 +54,7 @@ impl MaxLoads {
 /// The places of a node's loads.
 #[derive(Debug)]
 pub(crate) struct Bulkhead {
-    node: &'static str,
+    node: String,
     bound: MaxLoads,
     places: Arc<Semaphore>,
     /// The places in line.
@@ -66,14 +66,14 @@ pub(crate) struct Bulkhead {
 pub(crate) struct Place(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl Bulkhead {
-    pub(crate) fn new(node: &'static str, bound: MaxLoads) -> Result<Arc<Self>> {
+    pub(crate) fn new(node: &str, bound: MaxLoads) -> Result<Arc<Self>> {
         if bound.at_once == 0 {
             let message = format!("`max_loads` of `{node}` is 0, so nothing could ever be loaded");
             return Err(Error::node_config(node, message));
         }
         let semaphore = |places: usize| Semaphore::new(places.min(Semaphore::MAX_PERMITS));
         Ok(Arc::new(Self {
-            node,
+            node: node.to_owned(),
             bound,
             places: Arc::new(semaphore(bound.at_once)),
             line: semaphore(bound.queue),
@@ -92,10 +92,10 @@ impl Bulkhead {
         if let Ok(place) = places().try_acquire_owned() {
             return Ok(Place(place));
         }
-        let full = |_| Error::overloaded(self.node, self.bound);
+        let full = |_| Error::overloaded(&self.node, self.bound);
         let _turn = self.line.try_acquire().map_err(full)?;
         // It is never closed.
         let place = places().acquire_owned().await;
-        place.map(Place).map_err(|_| Error::lost(self.node))
+        place.map(Place).map_err(|_| Error::lost(&self.node))
     }
 }

@@ -1,5 +1,6 @@
 //! A value with what is known of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A value, where it came from and how old it is, as [`get_entry`](crate::Cacheme::get_entry)
@@ -12,11 +13,11 @@ pub struct Cached<V> {
 }
 
 /// Where a value came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
     /// A tier had it: the one in the storage of this name.
-    Tier(&'static str),
+    Tier(Arc<str>),
     /// This request loaded it.
     Loaded,
     /// Another request's flight, which was joined, found or loaded it.
@@ -45,8 +46,8 @@ impl<V> Cached<V> {
     }
 
     /// Where the value came from.
-    pub fn source(&self) -> Source {
-        self.source
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// How long before it was found the value had been loaded or put; zero for one that was loaded

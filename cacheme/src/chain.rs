@@ -1,6 +1,7 @@
 //! A node's tiers as a runtime has them: its meta with the storages found by name.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +24,10 @@ use crate::storage::{Entry, LocalCache, Ready, Storage, StorageFuture};
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub(crate) id: TypeId,
-    /// What the compiler calls the type.
-    type_name: &'static str,
-    item: &'static str,
+    /// What the compiler calls the type; of a dynamic node, the path in its meta.
+    type_name: Cow<'static, str>,
+    /// What was annotated in the source; of a dynamic node, the same path.
+    item: Cow<'static, str>,
     pub(crate) meta: Meta,
     pub(crate) tiers: Vec<Link>,
     /// How many tiers, the first ones, are local: they are asked without starting a flight.
@@ -39,16 +41,19 @@ pub(crate) struct Chain {
 #[derive(Debug)]
 pub(crate) struct Link {
     storage: Ready,
-    name: &'static str,
+    name: Arc<str>,
     ttl: Option<Duration>,
     pub(crate) counters: Arc<TierCounters>,
 }
 
 impl Chain {
-    /// The chain of `N`, its storages found among the registered ones.
-    pub(crate) fn resolve<N: Node>(registered: &BTreeMap<Arc<str>, Ready>) -> Result<Self> {
-        let meta = N::meta();
-        let find = |name: &'static str| {
+    /// The chain of `N` with this meta, its storages found among the registered ones.
+    pub(crate) fn resolve<N: Node>(
+        meta: Meta,
+        type_name: Cow<'static, str>,
+        registered: &BTreeMap<Arc<str>, Ready>,
+    ) -> Result<Self> {
+        let find = |name: &str| {
             registered.get(name).cloned().ok_or_else(|| {
                 let names: Vec<_> = registered
                     .keys()
@@ -65,9 +70,9 @@ impl Chain {
                 Error::node_config(node, message)
             })
         };
-        let link = |storage, name, ttl| Link {
+        let link = |storage, name: &str, ttl| Link {
             storage,
-            name,
+            name: name.into(),
             ttl,
             counters: Arc::new(TierCounters::new()),
         };
@@ -90,8 +95,12 @@ impl Chain {
             bulkhead: bulkhead.transpose()?,
             jitter: jitter.transpose()?,
             id: TypeId::of::<N>(),
-            type_name: type_name::<N>(),
-            item: N::item(),
+            item: if type_name == N::type_name() {
+                N::item().into()
+            } else {
+                type_name.clone()
+            },
+            type_name,
             leading: remote.unwrap_or(tiers.len()),
             meta,
             tiers,
@@ -100,8 +109,8 @@ impl Chain {
     }
 
     /// What was annotated in the source, the same for all instances of a generic one.
-    pub(crate) fn item(&self) -> &'static str {
-        self.item
+    pub(crate) fn item(&self) -> &str {
+        &self.item
     }
 
     /// The local caches that come before the first remote tier, with their counters.
@@ -147,8 +156,8 @@ impl Chain {
 
     pub(crate) fn stats(&self) -> NodeStats {
         let tiers = self.tiers.iter();
-        let tiers = tiers.map(|link| link.counters.read(link.name)).collect();
-        let (id, path) = (self.id, self.type_name);
+        let tiers = tiers.map(|link| link.counters.read(&link.name)).collect();
+        let (id, path) = (self.id, &self.type_name);
         self.counters
             .read(id, self.meta.name(), path, self.leading, tiers)
     }
@@ -156,8 +165,8 @@ impl Chain {
 
 impl Link {
     /// The storage's name.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     pub(crate) fn local(&self) -> Option<&Arc<LocalCache>> {
@@ -221,7 +230,7 @@ impl Remote<'_> {
     /// The error of entries that could not be written, counted.
     pub(crate) fn refused(self, entries: usize, error: BoxError) -> Error {
         self.link.counters.failed(entries);
-        Error::storage_failed(self.link.name, "write entries", error)
+        Error::storage_failed(&self.link.name, "write entries", error)
     }
 
     /// Removes the entries of `keys`.
@@ -229,7 +238,7 @@ impl Remote<'_> {
         let removed = within(deadline, || self.storage.remove_many(keys)).await;
         removed.map_err(|error| {
             self.link.counters.failed(keys.len());
-            Error::storage_failed(self.link.name, "remove entries", error)
+            Error::storage_failed(&self.link.name, "remove entries", error)
         })
     }
 }

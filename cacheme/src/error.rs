@@ -34,7 +34,7 @@ pub struct Error(Arc<Report>);
 
 struct Report {
     kind: ErrorKind,
-    node: Option<&'static str>,
+    node: Option<Arc<str>>,
     storage: Option<Arc<str>>,
     message: Cow<'static, str>,
     source: Option<BoxError>,
@@ -72,7 +72,7 @@ impl Error {
 
     /// The name of the node that it speaks of.
     pub fn node(&self) -> Option<&str> {
-        self.0.node
+        self.0.node.as_deref()
     }
 
     /// The name of the storage that it speaks of.
@@ -128,8 +128,8 @@ impl Error {
         self
     }
 
-    fn of_node(self, node: &'static str) -> Self {
-        self.with(|report| report.node = Some(node))
+    fn of_node(self, node: &str) -> Self {
+        self.with(|report| report.node = Some(node.into()))
     }
 
     fn at_storage(self, storage: &str) -> Self {
@@ -144,11 +144,11 @@ impl Error {
         Self::new(ErrorKind::Config, message)
     }
 
-    pub(crate) fn node_config(node: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn node_config(node: &str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::config(message).of_node(node)
     }
 
-    pub(crate) fn key(node: &'static str, failure: impl Into<BoxError>) -> Self {
+    pub(crate) fn key(node: &str, failure: impl Into<BoxError>) -> Self {
         Self::new(
             ErrorKind::Key,
             format!("no key can be written for `{node}`"),
@@ -157,28 +157,28 @@ impl Error {
         .caused_by(failure.into())
     }
 
-    pub(crate) fn load(node: &'static str, source: BoxError) -> Self {
+    pub(crate) fn load(node: &str, source: BoxError) -> Self {
         Self::new(ErrorKind::Load, format!("loading `{node}` failed"))
             .of_node(node)
             .caused_by(source)
     }
 
-    pub(crate) fn left_out(node: &'static str) -> Self {
+    pub(crate) fn left_out(node: &str) -> Self {
         let message = format!("`load_all` of `{node}` returned nothing for a node it was given");
         Self::new(ErrorKind::Load, message).of_node(node)
     }
 
-    pub(crate) fn panic(node: &'static str, message: &str) -> Self {
+    pub(crate) fn panic(node: &str, message: &str) -> Self {
         let message = format!("loading `{node}` panicked: {message}");
         Self::new(ErrorKind::Panic, message).of_node(node)
     }
 
-    pub(crate) fn timeout(node: &'static str, deadline: Duration) -> Self {
+    pub(crate) fn timeout(node: &str, deadline: Duration) -> Self {
         let message = format!("loading `{node}` took longer than its deadline of {deadline:?}");
         Self::new(ErrorKind::Timeout, message).of_node(node)
     }
 
-    pub(crate) fn overloaded(node: &'static str, bound: MaxLoads) -> Self {
+    pub(crate) fn overloaded(node: &str, bound: MaxLoads) -> Self {
         let (at_once, queue) = (bound.at_once(), bound.queue());
         let message = format!(
             "`{node}` is overloaded: {at_once} of its loads run and {queue} wait, which is what its \
@@ -187,7 +187,7 @@ impl Error {
         Self::new(ErrorKind::Overloaded, message).of_node(node)
     }
 
-    pub(crate) fn lost(node: &'static str) -> Self {
+    pub(crate) fn lost(node: &str) -> Self {
         let message = format!(
             "the task that loaded `{node}` is gone: its tokio runtime was shut down, or has no \
              timer (`enable_time`)"

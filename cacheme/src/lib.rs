@@ -66,7 +66,7 @@
 //! | `msgpack`, `json` | no | [codecs](codec) with named fields |
 //! | `zstd` | no | compression around any codec |
 //! | `mac`, `encryption` | no | values that are signed, or encrypted, by a wrapper around any storage |
-//! | `testing` | no | the suite for storages of one's own |
+//! | `testing` | no | a [kit](testing) for tests of services, the suite for storages of one's own |
 
 #![forbid(unsafe_code)]
 
@@ -77,6 +77,7 @@ mod cached;
 mod chain;
 mod clock;
 pub mod codec;
+mod dynamic;
 mod envelope;
 mod error;
 mod fetch;
@@ -103,6 +104,7 @@ mod runtime;
 mod schema;
 mod stats;
 pub mod storage;
+mod switch;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -115,6 +117,7 @@ pub use crate::bulkhead::MaxLoads;
 pub use crate::cached::{Cached, Source};
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
+pub use crate::dynamic::{DynamicBuilder, DynamicNode};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};
 pub use crate::global::{
     contains, get, get_all, get_entry, get_if_present, get_many, get_with, global, invalidate,

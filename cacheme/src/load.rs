@@ -110,10 +110,10 @@ async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<
             let loading = async {
                 let _inside = cx.enter().await?;
                 let loaded = node.load(&cx).await;
-                loaded.map_err(|error| Error::load(cx.node, error))
+                loaded.map_err(|error| Error::load(&cx.node, error))
             };
             let ended = timeout(deadline, loading).await;
-            let value = ended.map_err(|_| Error::timeout(cx.node, deadline))??;
+            let value = ended.map_err(|_| Error::timeout(&cx.node, deadline))??;
             Ok((value, cx.life()))
         });
         started.insert(task.id(), id);
@@ -125,8 +125,8 @@ async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<
             Err(error) => {
                 let task = error.id();
                 let failure = match error.try_into_panic() {
-                    Ok(panic) => Error::panic(cx.node, &panic_message(&*panic)),
-                    Err(_) => Error::lost(cx.node),
+                    Ok(panic) => Error::panic(&cx.node, &panic_message(&*panic)),
+                    Err(_) => Error::lost(&cx.node),
                 };
                 (task, Err(failure))
             }
@@ -239,7 +239,7 @@ impl<N: Node, V> FromIterator<(N, LoadResult<V>)> for Loaded<N, V> {
 #[derive(Clone)]
 pub struct LoadContext {
     runtime: Cacheme,
-    node: &'static str,
+    node: Arc<str>,
     said: Arc<Said>,
 }
 
@@ -262,14 +262,10 @@ impl Drop for Inside<'_> {
 }
 
 impl LoadContext {
-    pub(crate) fn new(
-        runtime: Cacheme,
-        node: &'static str,
-        bulkhead: Option<Arc<Bulkhead>>,
-    ) -> Self {
+    pub(crate) fn new(runtime: Cacheme, node: &str, bulkhead: Option<Arc<Bulkhead>>) -> Self {
         Self {
             runtime,
-            node,
+            node: node.into(),
             said: Arc::new(Said {
                 is_split: AtomicBool::new(false),
                 life: Mutex::default(),
@@ -280,13 +276,13 @@ impl LoadContext {
     }
 
     /// The name of the node that is loaded.
-    pub(crate) fn node(&self) -> &'static str {
-        self.node
+    pub(crate) fn node(&self) -> &str {
+        &self.node
     }
 
     /// A context for a part of this load, of which other things may be said.
     fn of_another_load(&self) -> Self {
-        Self::new(self.runtime.clone(), self.node, self.said.bulkhead.clone())
+        Self::new(self.runtime.clone(), &self.node, self.said.bulkhead.clone())
     }
 
     /// Begins the load, as soon as `max_loads` lets it.

@@ -1,6 +1,7 @@
 //! What a node says of itself: its names, its version and its tiers.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::batch::Batch;
@@ -24,10 +25,10 @@ use crate::nothing::{Nothing, TtlNone};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
-    name: &'static str,
-    path: &'static str,
-    pattern: &'static str,
-    version: &'static str,
+    name: Cow<'static, str>,
+    path: Cow<'static, str>,
+    pattern: Cow<'static, str>,
+    version: Cow<'static, str>,
     tiers: Vec<Tier>,
     ttl_none: Option<TtlNone>,
     ttl_jitter: Option<f64>,
@@ -38,12 +39,16 @@ pub struct Meta {
 impl Meta {
     /// The meta of the type `name`, found at the module path `path`, whose key is `pattern` with
     /// a `{}` for each field. It has no version and no tiers yet.
-    pub fn new(name: &'static str, path: &'static str, pattern: &'static str) -> Self {
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        path: impl Into<Cow<'static, str>>,
+        pattern: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
-            name,
-            path,
-            pattern,
-            version: "",
+            name: name.into(),
+            path: path.into(),
+            pattern: pattern.into(),
+            version: Cow::Borrowed(""),
             tiers: Vec::new(),
             ttl_none: None,
             ttl_jitter: None,
@@ -54,8 +59,8 @@ impl Meta {
 
     /// Sets the version. A new version makes every entry of the node unreachable.
     #[must_use]
-    pub fn with_version(mut self, version: &'static str) -> Self {
-        self.version = version;
+    pub fn with_version(mut self, version: impl Into<Cow<'static, str>>) -> Self {
+        self.version = version.into();
         self
     }
 
@@ -105,23 +110,23 @@ impl Meta {
     }
 
     /// The type's name, without its module.
-    pub fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The type's name with its module.
-    pub fn path(&self) -> &'static str {
-        self.path
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// The key with `{}` in place of each field.
-    pub fn pattern(&self) -> &'static str {
-        self.pattern
+    pub fn pattern(&self) -> &str {
+        &self.pattern
     }
 
     /// The version, empty where the node gives none.
-    pub fn version(&self) -> &'static str {
-        self.version
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// The tiers, nearest first.
@@ -161,13 +166,14 @@ impl Meta {
 /// One storage as a node uses it: the storage's name and how long entries are kept there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tier {
-    storage: &'static str,
+    storage: Cow<'static, str>,
     ttl: Option<Duration>,
 }
 
 impl Tier {
     /// The tier kept in the storage of this name, for ever.
-    pub fn new(storage: &'static str) -> Self {
+    pub fn new(storage: impl Into<Cow<'static, str>>) -> Self {
+        let storage = storage.into();
         Self { storage, ttl: None }
     }
 
@@ -179,8 +185,8 @@ impl Tier {
     }
 
     /// The name that the storage is registered by.
-    pub fn storage(&self) -> &'static str {
-        self.storage
+    pub fn storage(&self) -> &str {
+        &self.storage
     }
 
     /// How long entries are kept; `None` is for ever.

@@ -4,6 +4,7 @@
 //! in remote storages, its hash and its equality in process, so the three can't disagree. The
 //! macros write all of it; a node needs no other derive.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
 use serde::Serialize;
@@ -32,6 +33,12 @@ pub trait Node: Sized + Send + Sync + 'static {
 
     /// Name, version and tiers. Called once per runtime.
     fn meta() -> Meta;
+
+    /// What the figures call the type, its type parameters behind it in `<>`.
+    #[doc(hidden)]
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(std::any::type_name::<Self>())
+    }
 
     /// What the compiler calls what was annotated, its type parameters left out.
     #[doc(hidden)]

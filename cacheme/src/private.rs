@@ -5,6 +5,7 @@ pub use crate::function;
 use std::hash::Hasher;
 
 use crate::key::KeyWriter;
+use crate::meta::Tier;
 use crate::node::KeyPart;
 
 pub use crate::__needs_zstd as needs_zstd;
@@ -77,4 +78,9 @@ impl<T: KeyPart> Part for T {
     fn write(&self, key: &mut KeyWriter, separator: char) {
         key.field(self, separator);
     }
+}
+
+/// [`Tier::new`] of an option's value: one type, so that another one gives one short error.
+pub fn tier(storage: &'static str) -> Tier {
+    Tier::new(storage)
 }

@@ -1,6 +1,7 @@
 //! The runtime: a handle on storages, node types, state and figures.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::builder::Builder;
 use crate::chain::Chain;
 use crate::clock::Clock;
+use crate::dynamic::{DynamicEntry, DynamicTable};
 use crate::error::{Error, Result};
 use crate::fetch::Fetch;
 use crate::key::{Key, Keys};
@@ -21,6 +23,9 @@ use crate::node::Node;
 use crate::registry::TypeMap;
 use crate::stats::Stats;
 use crate::storage::{IntoStorage, Ready, Unopened};
+use crate::switch::NOWHERE;
+#[cfg(feature = "testing")]
+use crate::testing::StandIns;
 
 /// A cache runtime: the storages by name, and everything known of the nodes that use them.
 ///
@@ -67,11 +72,13 @@ struct Core {
     storages: Mutex<BTreeMap<Arc<str>, Ready>>,
     /// A `Fetch<N>` for each node type in use.
     fetches: TypeMap,
-    /// The chains of the same, also the lock under which one is added.
+    /// The dynamic nodes, also the lock under which one is added.
+    dynamics: Mutex<DynamicTable>,
+    /// The chains of all of these, also the lock under which one is added.
     chains: Mutex<Vec<Arc<Chain>>>,
     state: TypeMap,
     prefix: RwLock<Arc<Prefix>>,
-    /// The prefix's scope, for hits.
+    /// The prefix's scope, for hits; [`NOWHERE`] while caching is off.
     scope: AtomicU64,
 }
 
@@ -90,6 +97,9 @@ pub(crate) struct Settings {
     pub(crate) load_timeout: Duration,
     pub(crate) storage_timeout: Duration,
     pub(crate) load_concurrency: usize,
+    /// What stands for storages that aren't registered.
+    #[cfg(feature = "testing")]
+    pub(crate) stand_ins: Option<StandIns>,
 }
 
 impl Cacheme {
@@ -103,14 +113,17 @@ impl Cacheme {
             settings,
             storages: Mutex::default(),
             fetches: TypeMap::new(),
+            dynamics: Mutex::default(),
             chains: Mutex::default(),
             state,
             prefix: RwLock::default(),
             scope: AtomicU64::new(0),
         };
-        Self {
+        let runtime = Self {
             core: Arc::new(core),
-        }
+        };
+        runtime.obey_environment();
+        runtime
     }
 
     /// Registers a storage under the name that nodes use: a URL such as
@@ -167,13 +180,13 @@ impl Cacheme {
         Ok(key)
     }
 
-    /// The node types that were used or registered, in the order of first sight.
+    /// The node types that were used or registered and the dynamic nodes, in the order of first sight.
     pub fn nodes(&self) -> Vec<Meta> {
         let chains = lock(&self.core.chains);
         chains.iter().map(|chain| chain.meta.clone()).collect()
     }
 
-    /// The figures of every node type that was used or registered.
+    /// The figures of every node type that was used or registered, and of the dynamic nodes.
     pub fn stats(&self) -> Stats {
         self.stats_of(|_, _| true)
     }
@@ -194,10 +207,20 @@ impl Cacheme {
         let scope = if text.is_empty() {
             0
         } else {
-            xxh3_64(text.as_bytes())
+            xxh3_64(text.as_bytes()).min(NOWHERE - 1)
         };
         let mut current = write(&self.core.prefix);
         *current = Arc::new(Prefix { text, scope });
+        if self.is_enabled() {
+            self.core.scope.store(scope, Ordering::Relaxed);
+        }
+    }
+
+    /// Has hits look among the entries of a scope from now on, given that of the prefix.
+    pub(crate) fn look_in(&self, choose: impl FnOnce(u64) -> u64) {
+        // Under the lock, so that a change of the prefix comes before or after.
+        let prefix = write(&self.core.prefix);
+        let scope = choose(prefix.scope);
         self.core.scope.store(scope, Ordering::Relaxed);
     }
 
@@ -231,14 +254,41 @@ impl Cacheme {
     fn add_fetch<N: Node>(&self) -> Result<&Fetch<N>> {
         let mut chains = lock(&self.core.chains);
         if self.core.fetches.get::<Fetch<N>>().is_none() {
-            let fetch = Fetch::<N>::new(&lock(&self.core.storages))?;
-            let chain = fetch.chain();
-            refuse_same_key(&chains, chain)?;
-            chains.push(Arc::clone(chain));
+            let name = N::type_name();
+            let fetch = self.admit::<N>(&mut chains, N::meta(), name)?;
             self.core.fetches.insert(fetch);
         }
         let name = || Error::node_config(N::meta().name(), "the node type is not registered");
         self.core.fetches.get().ok_or_else(name)
+    }
+
+    /// What is known of the dynamic node of this meta, whose values have the codec `C`.
+    pub(crate) fn dynamic_fetch<C: 'static>(&self, meta: &Arc<Meta>) -> Result<DynamicEntry<C>> {
+        let mut dynamics = lock(&self.core.dynamics);
+        if let Some(entry) = dynamics.find(meta)? {
+            return Ok(entry);
+        }
+        let mut chains = lock(&self.core.chains);
+        let path = meta.path().to_owned().into();
+        let fetch = self.admit(&mut chains, Meta::clone(meta), path)?;
+        Ok(dynamics.insert(meta, fetch))
+    }
+
+    /// Makes what is known of a node, and lists its chain.
+    fn admit<N: Node>(
+        &self,
+        chains: &mut Vec<Arc<Chain>>,
+        meta: Meta,
+        type_name: Cow<'static, str>,
+    ) -> Result<Fetch<N>> {
+        #[cfg(feature = "testing")]
+        if let Some(stand_ins) = &self.core.settings.stand_ins {
+            stand_ins.fill(&mut lock(&self.core.storages), &meta);
+        }
+        let fetch = Fetch::new(meta, type_name, &lock(&self.core.storages))?;
+        refuse_same_key(chains, fetch.chain())?;
+        chains.push(Arc::clone(fetch.chain()));
+        Ok(fetch)
     }
 
     #[inline]
@@ -270,8 +320,12 @@ impl Cacheme {
 /// Two types with the same keys would take turns in evicting each other, or share entries. The
 /// instances of a generic type have the types in their keys.
 fn refuse_same_key(chains: &[Arc<Chain>], new: &Chain) -> Result<()> {
-    let key = |chain: &Chain| (chain.meta.pattern(), chain.meta.version());
-    let same = |chain: &&Arc<Chain>| key(chain) == key(new) && chain.item() != new.item();
+    let same = |chain: &&Arc<Chain>| {
+        let (one, other) = (&chain.meta, &new.meta);
+        one.pattern() == other.pattern()
+            && one.version() == other.version()
+            && chain.item() != new.item()
+    };
     match chains.iter().find(same) {
         None => Ok(()),
         Some(other) => Err(Error::node_config(

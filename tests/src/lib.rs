@@ -18,6 +18,11 @@ pub mod wait;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// The code in the docs of the attribute on functions, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../cacheme-macros/docs/cached.md")]
+struct Cached;
+
 /// The worked example of a storage, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/CONTRIBUTING.md")]

@@ -1,9 +1,10 @@
 //! A node whose loader does what the test says, and counts.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cacheme::testing::{Gate, Mode};
 use cacheme::{Load, LoadContext, LoadResult, Loaded};
 use tokio::sync::watch;
 
@@ -42,7 +43,7 @@ pub struct Gathered {
 /// What loaders do and did; the state of the runtime. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Script {
-    calls: Arc<Mutex<Vec<Vec<u64>>>>,
+    gate: Gate<u64>,
     source: Arc<AtomicUsize>,
     acts: watch::Sender<Acts>,
     time: watch::Sender<Duration>,
@@ -68,17 +69,25 @@ pub enum Acts {
 impl Script {
     /// A script by which loaders do this.
     pub fn new(acts: Acts) -> Self {
-        Self {
-            calls: Arc::default(),
+        let script = Self {
+            gate: Gate::new(),
             source: Arc::default(),
             acts: watch::Sender::new(acts),
             time: watch::Sender::new(Duration::ZERO),
-        }
+        };
+        script.set(acts);
+        script
     }
 
     /// Changes what loaders do, those that wait included.
     pub fn set(&self, acts: Acts) {
         self.acts.send_replace(acts);
+        self.gate.set_mode(match acts {
+            Acts::Fail => Mode::Fails,
+            Acts::Panic => Mode::Panics,
+            Acts::Wait => Mode::Waits,
+            Acts::Load | Acts::FailFor(_) | Acts::Omit(_) => Mode::Works,
+        });
     }
 
     /// Sets how long loads take, for tests in which tokio's clock is paused.
@@ -88,16 +97,12 @@ impl Script {
 
     /// The numbers that each call of a loader was for, as the calls began.
     pub fn calls(&self) -> Vec<Vec<u64>> {
-        self.lock().clone()
+        self.gate.calls()
     }
 
     /// Changes the source: values loaded from now on are `number + 1000 * version`.
     pub fn set_source(&self, version: usize) {
         self.source.store(version, Ordering::SeqCst);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u64>>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does it for a batch of one's own node.
@@ -111,21 +116,12 @@ impl Script {
     /// When it is told to.
     pub async fn load_all(&self, numbers: Vec<u64>) -> LoadResult<Vec<(u64, LoadResult<u64>)>> {
         let source = self.source.load(Ordering::SeqCst) as u64;
-        self.lock().push(numbers.clone());
-        let mut acts = self.acts.subscribe();
-        for _ in 0..3 {
-            tokio::task::yield_now().await;
-        }
+        self.gate.pass(numbers.iter().copied()).await?;
         let time = *self.time.borrow();
         if !time.is_zero() {
             tokio::time::sleep(time).await;
         }
-        let acts = *acts.wait_for(|acts| *acts != Acts::Wait).await?;
-        match acts {
-            Acts::Fail => return Err("told to fail".into()),
-            Acts::Panic => panic!("told to panic"),
-            _ => {}
-        }
+        let acts = *self.acts.borrow();
         let load = |number| match acts {
             Acts::Omit(omitted) if number == omitted => None,
             Acts::FailFor(bad) if number == bad => Some((number, Err("told to fail".into()))),

@@ -2,9 +2,11 @@
 
 mod allocation;
 mod codec;
+mod dynamic;
 mod fetch;
 mod function;
 mod key;
 mod node;
 mod runtime;
 mod storage;
+mod testing;

@@ -154,16 +154,13 @@ fn front(parts: &Parts<'_>, owner: &TokenStream, uncached: &Ident) -> TokenStrea
 /// What the calls of a function are the nodes of.
 fn site_of(name: &TokenStream, options: &CachedOptions, key: &Key) -> TokenStream {
     let (codec, _) = compressed(&options.node);
-    let (segments, meta) = (&key.segments, &key.meta);
-    let item = if key.names_self {
-        quote!(Self::meta().path())
-    } else {
-        quote!(::core::any::type_name::<Self>())
-    };
+    let (segments, meta, item) = (&key.segments, &key.meta, &key.item);
+    let is_generic = key.is_generic;
     quote! {
         #[automatically_derived]
         impl ::cacheme::private::function::Site for #name {
             type Codec = #codec;
+            const IS_GENERIC: bool = #is_generic;
             const KEY: &'static [::cacheme::private::function::Segment] = &[#segments];
             #meta
             fn item() -> &'static ::core::primitive::str {

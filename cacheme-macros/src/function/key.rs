@@ -23,8 +23,10 @@ pub(crate) struct Key {
     pub(crate) segments: TokenStream,
     /// `Site::meta`.
     pub(crate) meta: TokenStream,
-    /// Whether the name of the type whose method it is stands in the key.
-    pub(crate) names_self: bool,
+    /// `Site::IS_GENERIC`.
+    pub(crate) is_generic: bool,
+    /// What `Site::item` gives: two functions for which it is the same may have the same pattern.
+    pub(crate) item: TokenStream,
 }
 
 impl Key {
@@ -77,11 +79,19 @@ impl Key {
             let own = part(Some(model.params.len()), SEPARATOR);
             pieces.splice(..1, [literal(&name), own, behind]);
         }
+        let item = if names_self {
+            // The name of its type is in the key.
+            let path = format!("::{}", model.name);
+            quote!(::core::concat!(::core::module_path!(), #path))
+        } else {
+            quote!(::core::any::type_name::<Self>())
+        };
         Self {
             parts: parts(function, &identity, is_method),
             segments: quote!(#(#pieces),*),
             meta,
-            names_self,
+            is_generic: !model.params.is_empty(),
+            item,
         }
     }
 
@@ -90,7 +100,8 @@ impl Key {
             parts: quote!(()),
             segments: TokenStream::new(),
             meta: TokenStream::new(),
-            names_self: false,
+            is_generic: false,
+            item: TokenStream::new(),
         }
     }
 }

@@ -134,7 +134,7 @@ impl<N: Node> Fetch<N> {
             let boarding = {
                 let mut table = self.flights.lock();
                 match reads {
-                    Reads::Tiers => self.board(&mut table, aim, &work, &outcomes, 0),
+                    Reads::Tiers => self.board(runtime, &mut table, aim, &work, &outcomes, 0),
                     Reads::Nothing => {
                         let flight =
                             self.flights

@@ -21,7 +21,7 @@ use crate::lock::lock;
 use crate::node::{Id, Node};
 
 /// Requests of a node that wait to be loaded together.
-pub(super) struct Gather<N, V> {
+pub(crate) struct Gather<N, V> {
     batch: Batch,
     load_all: fn() -> Loader<N, V>,
     state: Mutex<State<N, V>>,
@@ -159,7 +159,7 @@ impl<N: Node, V: Clone + Send + Sync + 'static> Gatherer<N, V> {
 impl<N: Node, V: Clone + Send + Sync + 'static> Turn<N, V> {
     /// Loads for all of these.
     async fn load(self, call: Call, requests: Vec<Request<N, V>>) {
-        let name = call.chain.meta.name();
+        let chain = Arc::clone(&call.chain);
         let nodes = requests.iter().map(|request| request.id.0.duplicate());
         let mut loaded = call.of((self.0.load_all)(), nodes.collect()).await;
         // Before the answers, so that who is answered and asks again finds it ended.
@@ -168,7 +168,7 @@ impl<N: Node, V: Clone + Send + Sync + 'static> Turn<N, V> {
             let own = match &mut loaded {
                 Ok(loaded) => loaded
                     .take(&id)
-                    .unwrap_or_else(|| Err(Error::left_out(name))),
+                    .unwrap_or_else(|| Err(Error::left_out(chain.meta.name()))),
                 Err(error) => Err(error.clone()),
             };
             // Who asked may have gone.

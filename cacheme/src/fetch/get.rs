@@ -99,24 +99,31 @@ impl Cacheme {
         L: Future<Output = LoadResult<V>> + Send + 'static,
     {
         let fetch = self.fetch::<N>()?;
-        let source = || -> Source<N, V> {
-            Source::Own(Box::new(|nodes, cx| {
-                let node = cx.node();
-                let loading = load(cx);
-                Box::pin(async move {
-                    let value = loading.await.map_err(|error| Error::load(node, error))?;
-                    Ok(nodes
-                        .into_iter()
-                        .map(|node| (node, value.clone()))
-                        .collect())
-                })
-            }))
-        };
-        match fetch.hit(self.scope(), &node) {
-            Some(value) => Ok(value),
-            None => Ok(Box::pin(fetch.miss(self, node, source)).await?.into_value()),
+        if let Some(value) = fetch.hit(self.scope(), &node) {
+            return Ok(value);
         }
+        let entry = Box::pin(fetch.miss(self, node, || load_with(load))).await?;
+        Ok(entry.into_value())
     }
+}
+
+/// The source of a single node's value that is a closure.
+pub(crate) fn load_with<N, V, F, L>(load: F) -> Source<N, V>
+where
+    N: Node,
+    V: Clone + Send + Sync + 'static,
+    F: FnOnce(LoadContext) -> L + Send + 'static,
+    L: Future<Output = LoadResult<V>> + Send + 'static,
+{
+    Source::Own(Box::new(|nodes, cx| {
+        let loading = load(cx.clone());
+        Box::pin(async move {
+            let value = loading.await;
+            let value = value.map_err(|error| Error::load(cx.node(), error))?;
+            let pairs = nodes.into_iter().map(|node| (node, value.clone()));
+            Ok(pairs.collect())
+        })
+    }))
 }
 
 /// The source of a single node's value.
@@ -150,7 +157,7 @@ impl<N: Load> Fetch<N> {
 
 impl<N: Node> Fetch<N> {
     /// Gets the value from a flight. `source` is used when this request is the one to lead it.
-    pub(super) async fn miss<V: Cacheable<N::Codec>>(
+    pub(crate) async fn miss<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         node: N,
@@ -163,7 +170,7 @@ impl<N: Node> Fetch<N> {
         let mut aim = Aim::new(prefix.scope, node);
         loop {
             let (work, outcomes) = (Work::new(), Outcomes::new(1));
-            let boarding = self.board(&mut self.flights.lock(), aim, &work, &outcomes, 0);
+            let boarding = self.board(runtime, &mut self.flights.lock(), aim, &work, &outcomes, 0);
             match boarding {
                 Boarding::There(value) => {
                     counters.add(NodeEvent::Joined, 1);

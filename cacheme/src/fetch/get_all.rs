@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Boarding, Fetch, Loader, Reads, Source};
 use crate::cached::Cached;
+use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flight, Outcomes, Waiting, Work};
 use crate::load::Load;
@@ -34,7 +35,8 @@ impl Cacheme {
     {
         let nodes: Vec<N> = nodes.into_iter().collect();
         async move {
-            let outcomes = self.fetch::<N>()?.batch(self, nodes).await?;
+            let fetch = self.fetch::<N>()?;
+            let outcomes = fetch.batch(self, nodes, load_all::<N>).await?;
             outcomes.into_iter().flatten().collect()
         }
     }
@@ -58,20 +60,33 @@ struct Boarded<N: Node, V> {
     joined: Vec<(Wanted<N>, Waiting<Cached<V>>)>,
 }
 
-impl<N: Load> Fetch<N> {
-    /// What became of each node, in their order.
-    pub(super) async fn batch(&self, runtime: &Cacheme, nodes: Vec<N>) -> Result<Values<N::Value>> {
+impl<N: Node> Fetch<N> {
+    /// What became of each node, in their order; `load` gives those that no tier has.
+    pub(crate) async fn batch<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        nodes: Vec<N>,
+        load: impl Fn() -> Loader<N, V>,
+    ) -> Result<Values<V>> {
         let prefix = runtime.prefix();
-        let (mut values, missing) = self.split(prefix.scope, nodes);
+        let (mut values, missing) = if runtime.is_enabled() {
+            self.split(prefix.scope, nodes)
+        } else {
+            all_missing(prefix.scope, nodes)
+        };
         if !missing.is_empty() {
-            self.miss_all(runtime, &prefix, &mut values, missing)
+            self.miss_all(runtime, &prefix, &mut values, missing, load)
                 .await?;
         }
         Ok(values)
     }
 
     /// Takes what the leading local tiers have.
-    fn split(&self, scope: u64, nodes: Vec<N>) -> (Values<N::Value>, Vec<Wanted<N>>) {
+    fn split<V: Cacheable<N::Codec>>(
+        &self,
+        scope: u64,
+        nodes: Vec<N>,
+    ) -> (Values<V>, Vec<Wanted<N>>) {
         let mut values = Vec::with_capacity(nodes.len());
         let mut missing = Vec::new();
         for (place, node) in nodes.into_iter().enumerate() {
@@ -85,19 +100,26 @@ impl<N: Load> Fetch<N> {
     }
 
     /// Gets the missing values from flights.
-    async fn miss_all(
+    async fn miss_all<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         prefix: &Arc<Prefix>,
-        values: &mut Values<N::Value>,
+        values: &mut Values<V>,
         mut missing: Vec<Wanted<N>>,
+        load: impl Fn() -> Loader<N, V>,
     ) -> Result<()> {
-        self.value_type::<N::Value>()?;
+        self.value_type::<V>()?;
         let counters = &self.chain().counters;
         while !missing.is_empty() {
             counters.add(NodeEvent::Passed, missing.len());
             let (work, outcomes) = (Work::new(), Outcomes::new(missing.len()));
-            let boarded = self.board_all(&work, &outcomes, values, std::mem::take(&mut missing));
+            let boarded = self.board_all(
+                runtime,
+                &work,
+                &outcomes,
+                values,
+                std::mem::take(&mut missing),
+            );
             let Boarded {
                 flights,
                 places,
@@ -105,7 +127,7 @@ impl<N: Load> Fetch<N> {
                 joined,
             } = boarded;
             if !flights.is_empty() {
-                let (source, reads) = (Source::Own(load_all::<N>()), Reads::Tiers);
+                let (source, reads) = (Source::Own(load()), Reads::Tiers);
                 let led = self.depart(runtime, prefix, work, flights, source, reads)?;
                 led.until(outcomes.over(0..places.len())).await;
                 let outcomes = outcomes.take(places.len());
@@ -131,13 +153,14 @@ impl<N: Load> Fetch<N> {
     }
 
     /// Joins the flights that are under way, and starts one for each of the other nodes.
-    fn board_all(
+    fn board_all<V: Cacheable<N::Codec>>(
         &self,
+        runtime: &Cacheme,
         work: &Work,
-        outcomes: &Arc<Outcomes<Cached<N::Value>>>,
-        values: &mut Values<N::Value>,
+        outcomes: &Arc<Outcomes<Cached<V>>>,
+        values: &mut Values<V>,
         missing: Vec<Wanted<N>>,
-    ) -> Boarded<N, N::Value> {
+    ) -> Boarded<N, V> {
         /// How many nodes others wait for the table's lock for.
         const AT_ONCE: usize = 128;
 
@@ -154,7 +177,7 @@ impl<N: Load> Fetch<N> {
             let mut table = self.flights.lock();
             for (place, aim) in missing.by_ref().take(AT_ONCE) {
                 let flight = boarded.flights.len();
-                match self.board(&mut table, aim, work, outcomes, flight) {
+                match self.board(runtime, &mut table, aim, work, outcomes, flight) {
                     Boarding::There(entry) => values[place] = Some(Ok(entry.into_value())),
                     Boarding::Joins(_, waiting, _) if waiting.is_of(outcomes) => {
                         boarded.twins.push((place, waiting.place()));
@@ -177,6 +200,13 @@ impl<N: Load> Fetch<N> {
         self.chain().counters.add(NodeEvent::Joined, joined);
         boarded
     }
+}
+
+/// What [`split`](Fetch::split) finds where nothing may be read.
+fn all_missing<N: Node, V: Clone>(scope: u64, nodes: Vec<N>) -> (Values<V>, Vec<Wanted<N>>) {
+    let values = vec![None; nodes.len()];
+    let aims = nodes.into_iter().map(|node| Aim::new(scope, node));
+    (values, aims.enumerate().collect())
 }
 
 /// The source of a batch.

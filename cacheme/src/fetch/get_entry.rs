@@ -1,10 +1,13 @@
 //! One value, with what is known of it.
 
+use std::sync::Arc;
+
 use super::Fetch;
 use crate::cached::{Cached, Source};
 use crate::error::Result;
 use crate::load::Load;
 use crate::runtime::Cacheme;
+use crate::switch::NOWHERE;
 
 impl Cacheme {
     /// As [`get`](Self::get), with where the value came from and how old it is.
@@ -27,7 +30,7 @@ impl Cacheme {
     /// assert_eq!((*loaded.value(), loaded.source()), (9, Source::Loaded));
     ///
     /// let cached = runtime.get_entry(Square { of: 3 }).await?;
-    /// assert_eq!(cached.source(), Source::Tier("hot"));
+    /// assert_eq!(cached.source(), &Source::Tier("hot".into()));
     /// assert!(cached.age() < std::time::Duration::from_secs(60));
     /// # Ok(())
     /// # }
@@ -52,6 +55,9 @@ impl Cacheme {
 impl<N: Load> Fetch<N> {
     /// The entry in the nearest leading local tier that has one, counted.
     fn hit_entry(&self, scope: u64, node: &N) -> Option<Cached<N::Value>> {
+        if scope == NOWHERE {
+            return None;
+        }
         for (place, (cache, link)) in self.chain.leading().enumerate() {
             match cache.find(scope, node) {
                 Ok(found) => {
@@ -59,7 +65,7 @@ impl<N: Load> Fetch<N> {
                     if place > 0 {
                         self.refill::<N::Value>(scope, node);
                     }
-                    return Some(found.cached(Source::Tier(link.name())));
+                    return Some(found.cached(Source::Tier(Arc::clone(link.name()))));
                 }
                 Err(reason) => link.counters.miss(reason),
             }

@@ -87,7 +87,7 @@ impl<N: Node> Fetch<N> {
             self.chain.counters.add(NodeEvent::Passed, 1);
             self.chain.counters.add(event, 1);
         };
-        if !self.chain.has_remote() {
+        if !self.chain.has_remote() || !runtime.is_enabled() {
             passed(NodeEvent::Missed);
             return Ok(None);
         }

@@ -1,5 +1,6 @@
 //! Many values at once, each with an outcome of its own.
 
+use super::get_all::load_all;
 use crate::error::Result;
 use crate::load::Load;
 use crate::runtime::Cacheme;
@@ -51,7 +52,7 @@ impl Cacheme {
     {
         let nodes: Vec<N> = nodes.into_iter().collect();
         async move {
-            let outcomes = self.fetch::<N>()?.batch(self, nodes).await?;
+            let outcomes = self.fetch::<N>()?.batch(self, nodes, load_all::<N>).await?;
             Ok(outcomes.into_iter().flatten().collect())
         }
     }

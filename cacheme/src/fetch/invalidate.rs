@@ -1,5 +1,6 @@
 //! A value taken out of every tier.
 
+use super::Fetch;
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::flight::{Aim, Flights};
@@ -24,16 +25,22 @@ impl Cacheme {
     /// When the future is dropped, local tiers have removed the value once it was polled; remote
     /// ones may not have.
     pub async fn invalidate<N: Node>(&self, node: N) -> Result<()> {
-        let fetch = self.fetch::<N>()?;
-        let prefix = self.prefix();
-        let key = if fetch.chain.has_remote() {
-            fetch.tokio()?;
-            Some(Keys::new(&fetch.chain.meta, &prefix.text).of(&node)?.0)
+        self.fetch::<N>()?.take_out(self, node).await
+    }
+}
+
+impl<N: Node> Fetch<N> {
+    /// Removes a value from every tier.
+    pub(crate) async fn take_out(&self, runtime: &Cacheme, node: N) -> Result<()> {
+        let prefix = runtime.prefix();
+        let key = if self.chain.has_remote() {
+            self.tokio()?;
+            Some(Keys::new(&self.chain.meta, &prefix.text).of(&node)?.0)
         } else {
             None
         };
         let aim = Aim::new(prefix.scope, node);
-        remove(self, &fetch.chain, &fetch.flights, &[(&aim, key.as_ref())]).await
+        remove(runtime, &self.chain, &self.flights, &[(&aim, key.as_ref())]).await
     }
 }
 

@@ -8,6 +8,7 @@ use crate::chain::{Link, Remote};
 use crate::codec::Cacheable;
 use crate::envelope::Span;
 use crate::error::{BoxError, Result};
+use crate::flight::Aim;
 use crate::key::Key;
 use crate::node::Node;
 use crate::storage::Entry;
@@ -27,6 +28,9 @@ impl<N: Node> Run<N> {
 
     /// Puts values into the local tiers that lack them.
     pub(super) fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+        if !self.runtime.is_enabled() {
+            return;
+        }
         let is_local = |link: &Link| link.local().is_some();
         for arrived in arrived {
             if !self.chain.tiers[..arrived.lacking].iter().any(is_local) {
@@ -57,6 +61,9 @@ impl<N: Node> Run<N> {
         down: &[usize],
     ) -> Result<()> {
         let mut outcome = Ok(());
+        if !self.runtime.is_enabled() {
+            return outcome;
+        }
         for (place, link) in self.chain.tiers.iter().enumerate() {
             let Some(remote) = link.remote() else {
                 continue;
@@ -118,28 +125,31 @@ impl<N: Node> Run<N> {
             let voided = written
                 .iter()
                 .map(|(flight, key)| (flight.aim(), Some(*key)));
-            let voided: Vec<_> = voided.collect();
-            // Its bars concern everybody, so it mustn't depend on a caller.
-            self.work.share();
-            // A failure is counted there.
-            let _ = remove(&self.runtime, &self.chain, &self.flights, &voided).await;
+            self.remove(voided.collect()).await;
         }
         outcome
     }
 
-    /// Removes the older value of each that a refresh was told not to keep.
-    pub(super) async fn forget_unkept<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
-        let is_unkept = |arrived: &&Arrived<N, V>| self.left(arrived) == Some(Duration::ZERO);
+    /// Removes the older values of those that no tier gets: a load said so, or caching is off and may
+    /// be on again before they expire.
+    pub(super) async fn forget<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+        let is_on = self.runtime.is_enabled();
+        let is_unkept =
+            |arrived: &&Arrived<N, V>| !is_on || self.left(arrived) == Some(Duration::ZERO);
         let unkept = arrived.iter().filter(is_unkept).map(|arrived| &arrived.leg);
         let current = unkept.filter(|leg| leg.flight.is_current());
-        let aims = current.map(|leg| (leg.flight.aim(), leg.key.as_ref().map(|key| &key.0)));
-        let aims: Vec<_> = aims.collect();
-        if !aims.is_empty() {
-            // Its bars concern everybody, so it mustn't depend on a caller.
-            self.work.share();
-            // A failure is counted there.
-            let _ = remove(&self.runtime, &self.chain, &self.flights, &aims).await;
+        let values = current.map(|leg| (leg.flight.aim(), leg.key.as_ref().map(|(key, _)| key)));
+        let values: Vec<_> = values.collect();
+        if !values.is_empty() {
+            self.remove(values).await;
         }
+    }
+
+    async fn remove(&self, values: Vec<(&Aim<N>, Option<&Key>)>) {
+        // Its bars concern everybody, so it mustn't depend on a caller.
+        self.work.share();
+        // A failure is counted there.
+        let _ = remove(&self.runtime, &self.chain, &self.flights, &values).await;
     }
 
     /// Whether a remote tier lacks one of the values.

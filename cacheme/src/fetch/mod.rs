@@ -17,7 +17,10 @@ mod put;
 mod refresh;
 mod run;
 
+pub(crate) use self::get::load_with;
+
 use std::any::{Any, TypeId, type_name};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -34,10 +37,12 @@ use crate::flight::{
     Aim, Flight, Flights, Led, Outcomes, Purpose, Table, Waiting, Work, catch_panic,
 };
 use crate::load::{LoadContext, Loaded};
+use crate::meta::Meta;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::TierCounters;
 use crate::storage::{LocalCache, Ready};
+use crate::switch::NOWHERE;
 
 /// A node type as a runtime knows it.
 #[derive(Debug)]
@@ -59,7 +64,7 @@ struct Nearest {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct ValueType {
+pub(crate) struct ValueType {
     id: TypeId,
     name: &'static str,
     codec: u8,
@@ -67,7 +72,7 @@ struct ValueType {
 }
 
 /// How missing values are made.
-enum Source<N, V> {
+pub(crate) enum Source<N, V> {
     /// By a call for this request.
     Own(Loader<N, V>),
     /// With simultaneous requests for other nodes.
@@ -75,8 +80,8 @@ enum Source<N, V> {
 }
 
 /// A call of a loader, with every node that needs a value.
-type Loader<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
-type SourceFuture<N, V> = Pin<Box<dyn Future<Output = Result<Loaded<N, V>>> + Send>>;
+pub(crate) type Loader<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
+pub(crate) type SourceFuture<N, V> = Pin<Box<dyn Future<Output = Result<Loaded<N, V>>> + Send>>;
 
 /// What became of a request that the leading local tiers couldn't answer.
 enum Boarding<N: Node, V> {
@@ -89,16 +94,20 @@ enum Boarding<N: Node, V> {
 }
 
 impl<N: Node> Fetch<N> {
-    pub(crate) fn new(registered: &BTreeMap<Arc<str>, Ready>) -> Result<Self> {
-        let chain = Arc::new(Chain::resolve::<N>(registered)?);
+    pub(crate) fn new(
+        meta: Meta,
+        type_name: Cow<'static, str>,
+        registered: &BTreeMap<Arc<str>, Ready>,
+    ) -> Result<Self> {
+        let chain = Arc::new(Chain::resolve::<N>(meta, type_name, registered)?);
         let nearest = chain.leading().next().map(|(cache, link)| Nearest {
             cache: Arc::clone(cache),
             counters: Arc::clone(&link.counters),
         });
         Ok(Self {
             nearest,
+            flights: Flights::new(chain.meta.name()),
             chain,
-            flights: Flights::new(),
             value: OnceLock::new(),
             gather: OnceLock::new(),
         })
@@ -110,13 +119,14 @@ impl<N: Node> Fetch<N> {
 
     /// The value in the nearest leading local tier that has one, counted.
     #[inline]
-    fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
+    pub(crate) fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
         let nearest = self.nearest.as_ref()?;
         match nearest.cache.get(scope, node) {
             Ok(value) => {
                 nearest.counters.hit();
                 Some(value)
             }
+            Err(_) if scope == NOWHERE => None,
             Err(reason) => {
                 nearest.counters.miss(reason);
                 self.hit_behind(scope, node)
@@ -161,7 +171,7 @@ impl<N: Node> Fetch<N> {
     }
 
     /// Checks that the node always holds the same type of value, and describes it.
-    fn value_type<V: Cacheable<N::Codec>>(&self) -> Result<ValueType> {
+    pub(crate) fn value_type<V: Cacheable<N::Codec>>(&self) -> Result<ValueType> {
         let node = self.chain.meta.name();
         if self.value.get().is_none() {
             let fingerprint = if self.chain.has_remote() {
@@ -195,6 +205,7 @@ impl<N: Node> Fetch<N> {
     /// starts is a part of `work`, with its outcome at a place of `outcomes`.
     fn board<V: Clone + Send + Sync + 'static>(
         &self,
+        runtime: &Cacheme,
         table: &mut Table<N>,
         aim: Aim<N>,
         work: &Work,
@@ -205,7 +216,9 @@ impl<N: Node> Fetch<N> {
         if let Some((waiting, work)) = table.join(&aim, purpose) {
             return Boarding::Joins(aim, waiting, work);
         }
-        if let Some(value) = self.landed(&aim) {
+        if runtime.is_enabled()
+            && let Some(value) = self.landed(&aim)
+        {
             return Boarding::There(value);
         }
         let flight = self
@@ -219,7 +232,7 @@ impl<N: Node> Fetch<N> {
     fn landed<V: Clone + Send + Sync + 'static>(&self, aim: &Aim<N>) -> Option<Cached<V>> {
         self.chain.leading().find_map(|(cache, link)| {
             let found = cache.find(aim.scope, aim.node()).ok()?;
-            Some(found.cached(cached::Source::Tier(link.name())))
+            Some(found.cached(cached::Source::Tier(Arc::clone(link.name()))))
         })
     }
 

@@ -99,6 +99,9 @@ impl<N: Load> Fetch<N> {
         there: impl Fn(N::Value) -> R,
     ) -> Result<Option<R>> {
         self.value_type::<N::Value>()?;
+        if !runtime.is_enabled() {
+            return Ok(None);
+        }
         let prefix = runtime.prefix();
         let mut sealed = None;
         for link in &self.chain.tiers {

@@ -1,6 +1,7 @@
 //! Values that are at hand, put into every tier.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -119,22 +120,25 @@ impl<N: Node> Fetch<N> {
         // Everything that is wrong with them shows before a flight begins.
         let tokio = self.chain.has_remote().then(|| self.tokio()).transpose()?;
         let arrived = self.arrive(runtime, &prefix, &work, values)?;
+        // While caching is off it replaces what is there by nothing.
+        run.forget(&arrived).await;
         run.keep_local(&arrived);
         let Some(tokio) = tokio else {
             Flight::land_all(arrived.into_iter().map(Arrived::landing));
             return Ok(());
         };
-        let node = self.chain.meta.name();
+        let chain = Arc::clone(&self.chain);
         let (done, outcome) = oneshot::channel();
         let write = async move {
             let kept = catch_panic(run.keep_remote(&arrived, &[])).await;
-            let kept = kept.unwrap_or_else(|message| Err(Error::panic(node, &message)));
+            let kept =
+                kept.unwrap_or_else(|message| Err(Error::panic(chain.meta.name(), &message)));
             Flight::land_all(arrived.into_iter().map(Arrived::landing));
             // Whoever put it may be gone.
             let _ = done.send(kept);
         };
         let led = work.lead(Box::pin(write), tokio);
-        let lost = |_| Err(Error::lost(node));
+        let lost = |_| Err(Error::lost(self.chain.meta.name()));
         led.until(outcome).await.unwrap_or_else(lost)
     }
 

@@ -1,10 +1,12 @@
 //! A new value in place of the old one.
 
-use super::Reads;
 use super::get::load_one;
+use super::{Fetch, Reads, Source};
+use crate::codec::Cacheable;
 use crate::error::Result;
 use crate::flight::{Aim, Outcomes, Purpose, Work};
 use crate::load::Load;
+use crate::node::Node;
 use crate::runtime::Cacheme;
 
 impl Cacheme {
@@ -25,17 +27,27 @@ impl Cacheme {
     /// Cancel safe. The load goes on.
     pub async fn refresh<N: Load>(&self, node: N) -> Result<N::Value> {
         let fetch = self.fetch::<N>()?;
-        fetch.value_type::<N::Value>()?;
-        let prefix = self.prefix();
+        fetch.renew(self, node, load_one::<N>()).await
+    }
+}
+
+impl<N: Node> Fetch<N> {
+    /// Loads a value and puts it in place of the old one.
+    pub(crate) async fn renew<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        node: N,
+        source: Source<N, V>,
+    ) -> Result<V> {
+        self.value_type::<V>()?;
+        let prefix = runtime.prefix();
         let aim = Aim::new(prefix.scope, node);
         let (work, outcomes) = (Work::new(), Outcomes::new(1));
         let flight = {
-            let mut table = fetch.flights.lock();
-            let flights = &fetch.flights;
+            let (mut table, flights) = (self.flights.lock(), &self.flights);
             flights.start(&mut table, aim, &work, &outcomes, 0, Purpose::Load)
         };
-        let source = load_one::<N>();
-        let led = fetch.depart(self, &prefix, work, vec![flight], source, Reads::Nothing)?;
-        Ok(fetch.outcome(&led, outcomes).await?.into_value())
+        let led = self.depart(runtime, &prefix, work, vec![flight], source, Reads::Nothing)?;
+        Ok(self.outcome(&led, outcomes).await?.into_value())
     }
 }

@@ -69,7 +69,7 @@ impl<N: Node> Run<N> {
         }
         let loaded = self.load(open, source).await;
         if reads == Reads::Nothing {
-            self.forget_unkept(&loaded).await;
+            self.forget(&loaded).await;
         }
         self.keep_local(&loaded);
         // What couldn't be written is counted, and no failure of the load.
@@ -133,7 +133,7 @@ impl<N: Node> Run<N> {
     ) -> (Vec<Arrived<N, V>>, Vec<Leg<N, V>>) {
         let mut arrived = Vec::new();
         for (lacking, link) in self.chain.behind() {
-            if open.is_empty() {
+            if open.is_empty() || !self.runtime.is_enabled() {
                 break;
             }
             let answers = self.ask(link, &open).await;
@@ -150,7 +150,7 @@ impl<N: Node> Run<N> {
                         arrived.push(Arrived {
                             leg,
                             value,
-                            source: cached::Source::Tier(link.name()),
+                            source: cached::Source::Tier(Arc::clone(link.name())),
                             age,
                             at: now,
                             until: left.map(|left| now.saturating_add(left)),
@@ -199,7 +199,7 @@ impl<N: Node, V: Clone> Arrived<N, V> {
     }
 
     pub(super) fn answer(&self) -> (&Flight<N, Cached<V>>, Result<Cached<V>>) {
-        let entry = Cached::new(self.value.clone(), self.source, self.age);
+        let entry = Cached::new(self.value.clone(), self.source.clone(), self.age);
         (&self.leg.flight, Ok(entry))
     }
 }

@@ -75,6 +75,8 @@ impl<N: Node> Hash for Aim<N> {
 /// The flights of a node type, by node.
 #[derive(Debug)]
 pub(crate) struct Flights<N> {
+    /// The node's name.
+    node: Arc<str>,
     table: Mutex<Table<N>>,
 }
 
@@ -119,13 +121,15 @@ pub(crate) struct Flight<N: Node, V> {
 }
 
 impl<N: Node> Flights<N> {
-    pub(crate) fn new() -> Arc<Self> {
+    /// No flights yet, of the node of this name.
+    pub(crate) fn new(node: &str) -> Arc<Self> {
         let table = Table {
             under_way: HashMap::default(),
             barred: HashMap::default(),
             next: 0,
         };
         Arc::new(Self {
+            node: node.into(),
             table: Mutex::new(table),
         })
     }
@@ -274,7 +278,7 @@ impl<N: Node, V> Drop for Flight<N, V> {
         }
         self.flights.lock().clear(self);
         // After a panic one error for all, rather than one new flight after the other.
-        let panic = || Error::panic(N::meta().name(), "a panic outside of the loader");
+        let panic = || Error::panic(&self.flights.node, "a panic outside of the loader");
         let outcome = thread::panicking().then(|| Err(panic()));
         self.outcomes.give(self.place, outcome);
         self.outcomes.announce();

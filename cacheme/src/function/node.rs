@@ -1,6 +1,7 @@
 //! The node of a cached function.
 
 use std::any::type_name;
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher;
 use std::marker::PhantomData;
@@ -23,6 +24,9 @@ pub trait Site: 'static {
 
     /// As [`Node::item`].
     fn item() -> &'static str;
+
+    /// Whether the function has type or const parameters that tell its calls apart.
+    const IS_GENERIC: bool;
 }
 
 /// A piece of a key.
@@ -53,6 +57,14 @@ impl<S: Site, K: Parts> Node for Call<S, K> {
 
     fn meta() -> Meta {
         S::meta()
+    }
+
+    fn type_name() -> Cow<'static, str> {
+        let path = S::meta().path().to_owned();
+        if S::IS_GENERIC {
+            return format!("{path}<{}>", type_name::<K>()).into();
+        }
+        path.into()
     }
 
     fn item() -> &'static str {

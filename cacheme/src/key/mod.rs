@@ -17,8 +17,10 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::envelope::Seal;
-use crate::error::{Error, Result};
+use crate::error::{BoxError, Error, Result};
 use crate::flight::panic_message;
 use crate::meta::Meta;
 use crate::node::{KeyPart, Node};
@@ -127,10 +129,50 @@ impl KeyWriter {
         self.kinds.push_str(&beside);
     }
 
+    /// Writes a field that was written ahead, followed by `:` or the end.
+    pub(crate) fn written(&mut self, field: &FieldText) {
+        self.text.push_str(&field.text);
+        self.kinds.push_str(&field.kinds);
+    }
+
     /// Writes the name of a type parameter, so that instances of a generic node don't meet.
     pub fn type_name<T: ?Sized>(&mut self, separator: char) {
         text::escape(&mut self.text, std::any::type_name::<T>(), separator);
     }
+}
+
+/// A field written ahead, followed by `:` or the end in any key that it becomes a part of. Two that are
+/// equal come from values that show the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FieldText {
+    text: String,
+    kinds: String,
+}
+
+impl FieldText {
+    pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, BoxError> {
+        let (mut text, mut kinds) = (String::new(), String::new());
+        let write = || text::write(&mut text, &mut kinds, value, ':');
+        catch_unwind(AssertUnwindSafe(write)).map_err(|panic| panic_message(&*panic))??;
+        Ok(Self { text, kinds })
+    }
+
+    /// Forgets the widths and signs of numbers, for values whose type isn't always the same.
+    pub(crate) fn without_widths(mut self) -> Self {
+        // `u8` and `i32` become `u`. No other kind begins with what `unit` becomes.
+        let letters = self.kinds.chars().filter(|kind| !kind.is_ascii_digit());
+        self.kinds = letters
+            .map(|kind| if kind == 'i' { 'u' } else { kind })
+            .collect();
+        self
+    }
+}
+
+/// A name as a part of a pattern, with no separator in it.
+pub(crate) fn escaped(name: &str) -> String {
+    let mut out = String::new();
+    text::escape(&mut out, name, ':');
+    out
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl ser::Error for Unwritable {
 
 /// Appends `value` to `out`, and the kinds of what it is made of to `kinds`; `separator` never
 /// stands unescaped in what is appended, given that it isn't alphanumeric or one of `%(),=~`.
-pub(super) fn write<T: Serialize>(
+pub(super) fn write<T: Serialize + ?Sized>(
     out: &mut String,
     kinds: &mut String,
     value: &T,

@@ -54,8 +54,8 @@ impl NodeCounters {
     pub(crate) fn read(
         &self,
         id: TypeId,
-        name: &'static str,
-        path: &'static str,
+        name: &str,
+        path: &str,
         leading: usize,
         tiers: Vec<TierStats>,
     ) -> NodeStats {
@@ -63,8 +63,8 @@ impl NodeCounters {
         let requests = self.sum(NodeEvent::Passed) + in_process;
         NodeStats {
             id,
-            name,
-            path,
+            name: name.to_owned(),
+            path: path.to_owned(),
             requests,
             joined: self.sum(NodeEvent::Joined),
             misses: self.sum(NodeEvent::Missed),

@@ -18,7 +18,7 @@ pub struct Stats {
 
 impl Stats {
     pub(crate) fn new(mut nodes: Vec<NodeStats>) -> Self {
-        nodes.sort_by_key(|node| node.path);
+        nodes.sort_by(|a, b| a.path.cmp(&b.path));
         Self { nodes }
     }
 
@@ -43,8 +43,8 @@ impl Stats {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeStats {
     pub(super) id: TypeId,
-    pub(super) name: &'static str,
-    pub(super) path: &'static str,
+    pub(super) name: String,
+    pub(super) path: String,
     pub(super) requests: u64,
     pub(super) joined: u64,
     pub(super) misses: u64,
@@ -58,12 +58,12 @@ pub struct NodeStats {
 impl NodeStats {
     /// The node's name.
     pub fn name(&self) -> &str {
-        self.name
+        &self.name
     }
 
     /// The node's name with its module, and the parameters of a generic one.
     pub fn path(&self) -> &str {
-        self.path
+        &self.path
     }
 
     /// How often a value was asked for, each node of a `get_all` counted.

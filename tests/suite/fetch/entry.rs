@@ -79,7 +79,7 @@ impl Chain {
         let entry = promptly(self.runtime.get_entry(Deep)).await;
         let entry: Cached<u8> = entry.expect("a value");
         assert_eq!(*entry.value(), 1);
-        (entry.source(), entry.age().as_secs())
+        (entry.source().clone(), entry.age().as_secs())
     }
 }
 
@@ -88,21 +88,25 @@ async fn says_which_tier_gave_it_and_how_old_it_is() {
     let chain = Chain::new(&Arc::default(), &MemoryStorage::new()).await;
     assert_eq!(chain.entry().await, (Source::Loaded, 0));
     chain.passes(4);
-    assert_eq!(chain.entry().await, (Source::Tier("first"), 4));
+    assert_eq!(chain.entry().await, (Source::Tier("first".into()), 4));
     chain.passes(16);
-    assert_eq!(chain.entry().await, (Source::Tier("second"), 20));
-    chain.passes(5);
-    assert_eq!(chain.entry().await, (Source::Tier("first"), 25), "refilled");
-    chain.passes(75);
-    assert_eq!(chain.entry().await, (Source::Tier("third"), 100));
+    assert_eq!(chain.entry().await, (Source::Tier("second".into()), 20));
     chain.passes(5);
     assert_eq!(
         chain.entry().await,
-        (Source::Tier("first"), 105),
+        (Source::Tier("first".into()), 25),
+        "refilled"
+    );
+    chain.passes(75);
+    assert_eq!(chain.entry().await, (Source::Tier("third".into()), 100));
+    chain.passes(5);
+    assert_eq!(
+        chain.entry().await,
+        (Source::Tier("first".into()), 105),
         "refilled"
     );
     chain.passes(895);
-    assert_eq!(chain.entry().await, (Source::Tier("fourth"), 1000));
+    assert_eq!(chain.entry().await, (Source::Tier("fourth".into()), 1000));
     let writes = || {
         let stats = chain.runtime.stats();
         let node = stats.node::<Deep>().expect("the node is known");
@@ -111,7 +115,7 @@ async fn says_which_tier_gave_it_and_how_old_it_is() {
     until(|| writes() == 2).await;
     chain.passes(100);
     // The third tier's entry was copied from the fourth's.
-    assert_eq!(chain.entry().await, (Source::Tier("third"), 1100));
+    assert_eq!(chain.entry().await, (Source::Tier("third".into()), 1100));
     chain.passes(2600);
     assert_eq!(chain.entry().await, (Source::Loaded, 0));
 }
@@ -122,10 +126,10 @@ async fn is_as_old_in_a_process_that_began_later() {
     old.entry().await;
     old.passes(1000);
     let young = Chain::new(&old.clock, &old.fourth).await;
-    assert_eq!(young.entry().await, (Source::Tier("fourth"), 1000));
-    assert_eq!(young.entry().await, (Source::Tier("first"), 1000));
+    assert_eq!(young.entry().await, (Source::Tier("fourth".into()), 1000));
+    assert_eq!(young.entry().await, (Source::Tier("first".into()), 1000));
     young.passes(5);
-    assert_eq!(young.entry().await, (Source::Tier("first"), 1005));
+    assert_eq!(young.entry().await, (Source::Tier("first".into()), 1005));
 }
 
 #[tokio::test]
@@ -163,7 +167,7 @@ async fn who_joins_a_flight_is_told_so() {
     bench.script.set(Acts::Load);
     for (request, source) in [(first, Source::Loaded), (second, Source::Joined)] {
         let entry = promptly(request).await.expect("no panic").expect("a value");
-        assert_eq!((*entry.value(), entry.source()), (7, source));
+        assert_eq!((*entry.value(), entry.source()), (7, &source));
     }
     bench.figures_add_up();
 }
@@ -177,9 +181,9 @@ async fn what_was_put_is_as_old_as_that() {
         .await
         .expect("it is put");
     chain.passes(1);
-    assert_eq!(chain.entry().await, (Source::Tier("first"), 1));
+    assert_eq!(chain.entry().await, (Source::Tier("first".into()), 1));
     chain.passes(99);
-    assert_eq!(chain.entry().await, (Source::Tier("third"), 100));
+    assert_eq!(chain.entry().await, (Source::Tier("third".into()), 100));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Promise 3, within a process and by key: no stale fill.
 
 use cacheme_tests::loader::{Acts, Numbered};
-use cacheme_tests::memory::{Call, Mode};
+use cacheme_tests::memory::{Call, Mode, Operation};
 
 use super::{Bench, promptly, until};
 
@@ -89,12 +89,12 @@ async fn promise_3_a_write_under_way_is_taken_back() {
 #[tokio::test]
 async fn promise_3_a_write_that_lands_after_the_invalidation_stays_nowhere() {
     let bench = Bench::new(Acts::Load).await;
-    bench.far.set_mode(Mode::HoldsWrites);
+    bench.far.set_mode_of(Operation::Put, Mode::Waits);
     let old = bench.get();
     until(|| bench.far.has_begun(Call::Put(1))).await;
     bench.script.set_source(1);
     bench.invalidate().await;
-    bench.far.set_mode(Mode::AnswersWritesLate);
+    bench.far.set_mode_of(Operation::Put, Mode::AnswersLate);
     until(|| bench.far.entries().len() == 1).await;
     // What is there now is old. Whoever reads it may copy it into the near tier.
     assert_eq!(bench.value().await, 7);

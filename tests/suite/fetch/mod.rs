@@ -14,6 +14,7 @@ mod peek;
 mod present;
 mod put;
 mod stampede;
+mod switch;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use cacheme::{Cacheme, Load, LoadContext, LoadResult, LocalStorage};
 use cacheme_tests::loader::{Acts, Numbered, Remote};
-use cacheme_tests::memory::{Call, MemoryStorage, Mode};
+use cacheme_tests::memory::{Call, MemoryStorage, Mode, Operation};
 use serde::{Deserialize, Serialize, Serializer};
 use tokio::task::JoinHandle;
 
@@ -100,7 +100,7 @@ async fn promise_3_a_read_that_began_before_does_not_replace_it() {
 #[tokio::test]
 async fn promise_3_a_write_under_way_leaves_nothing_old() {
     let bench = Bench::new(Acts::Load).await;
-    bench.far.set_mode(Mode::HoldsWrites);
+    bench.far.set_mode_of(Operation::Put, Mode::Waits);
     let old = bench.spawn_get();
     until(|| bench.far.has_begun(Call::Put(1))).await;
     bench.far.take_calls();
@@ -118,7 +118,7 @@ async fn promise_3_a_write_under_way_leaves_nothing_old() {
 #[tokio::test]
 async fn an_invalidation_that_comes_during_it_wins() {
     let bench = Bench::new(Acts::Load).await;
-    bench.far.set_mode(Mode::HoldsWrites);
+    bench.far.set_mode_of(Operation::Put, Mode::Waits);
     let put = bench.spawn_put(99);
     until(|| bench.far.has_begun(Call::Put(1))).await;
     promptly(bench.runtime.invalidate(NODE))

@@ -170,3 +170,17 @@ async fn a_deadline_ends_a_run_that_can_fail_and_no_other() {
     };
     assert_eq!(tokio::join!(patient, told).0, 7);
 }
+
+#[tokio::test]
+async fn caching_may_be_off() {
+    let (service, acts) = (Service::new().await, watch::Sender::new(Act::Give));
+    infallible(&service, &acts, 7).await;
+    service.cacheme.disable();
+    for run in 2..4 {
+        assert_eq!(infallible(&service, &acts, 7).await, 7);
+        assert_eq!(service.runs(), run);
+    }
+    service.cacheme.enable();
+    infallible(&service, &acts, 7).await;
+    assert_eq!(service.runs(), 3);
+}
