@@ -1,11 +1,13 @@
-//! The macros of cacheme: the attribute [`macro@node`] and the derive [`macro@Node`].
+//! The macros of cacheme: the attributes [`macro@node`] and [`macro@cached`] and the derive
+//! [`macro@Node`].
 //!
 //! Use them through `cacheme`, which exports both: the code that they write names its items.
 //!
 //! A node passes through one stage per file: `spelling` makes all spellings a derive, `attr` reads
-//! the options (with `list`, `tier`, `value` and `duration`), `model` the item, `valid` checks
+//! the options (with `list`, `tier`, `limit`, `value` and `duration`), `model` the item, `valid` checks
 //! both, `key` lays out the key (with `template` and `hole`), and `expand` writes the
-//! implementation (with `meta`), or `fallback` a stub of it beside the errors.
+//! implementation (with `meta`), or `fallback` a stub of it beside the errors. A function has stages of
+//! its own in `function`.
 
 #![forbid(unsafe_code)]
 

@@ -21,26 +21,28 @@ pub(crate) fn expand(
             .with_ttl_none::<<Self as ::cacheme::Load>::Value>(#ttl)
         }
     });
-    of(model, options, &pattern(model, keys), ttl_none.as_ref())
+    let pattern = pattern(model, keys);
+    of(model, options, &quote!(#pattern), ttl_none.as_ref())
 }
 
-/// The function, of the node of a function, which itself knows what is nothing.
+/// The function, of the node of a function, which itself knows what is nothing. `pattern` is its key's,
+/// an expression.
 pub(crate) fn of_function(
     model: &Model<'_>,
     options: &Options,
-    key: &[Segment<'_>],
+    pattern: &TokenStream,
 ) -> TokenStream {
     let ttl_none = options.ttl_none.as_ref().map(|(_, ttl)| {
         let ttl = duration(ttl);
         quote!(.with_ttl_nothing(#ttl))
     });
-    of(model, options, &pattern_of(key), ttl_none.as_ref())
+    of(model, options, pattern, ttl_none.as_ref())
 }
 
 fn of(
     model: &Model<'_>,
     options: &Options,
-    pattern: &str,
+    pattern: &TokenStream,
     ttl_none: Option<&TokenStream>,
 ) -> TokenStream {
     let name = &model.name;
@@ -103,7 +105,8 @@ fn pattern(model: &Model<'_>, keys: &[Vec<Segment<'_>>]) -> String {
     keys.iter().map(|key| pattern_of(key)).collect()
 }
 
-fn pattern_of(key: &[Segment<'_>]) -> String {
+/// The key with `{}` for what differs.
+pub(crate) fn pattern_of(key: &[Segment<'_>]) -> String {
     let segments = key.iter().map(|segment| match segment {
         Segment::Literal(text) => text,
         Segment::Hole(..) => "{}",

@@ -24,6 +24,7 @@ use crate::storage::{Entry, LocalCache, Ready, Storage, StorageFuture};
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub(crate) id: TypeId,
+    pub(crate) site: TypeId,
     /// What the compiler calls the type; of a dynamic node, the path in its meta.
     type_name: Cow<'static, str>,
     /// What was annotated in the source; of a dynamic node, the same path.
@@ -95,6 +96,7 @@ impl Chain {
             bulkhead: bulkhead.transpose()?,
             jitter: jitter.transpose()?,
             id: TypeId::of::<N>(),
+            site: N::site(),
             item: if type_name == N::type_name() {
                 N::item().into()
             } else {
@@ -106,6 +108,10 @@ impl Chain {
             tiers,
             counters: NodeCounters::new(),
         })
+    }
+
+    pub(crate) fn type_name(&self) -> &str {
+        &self.type_name
     }
 
     /// What was annotated in the source, the same for all instances of a generic one.

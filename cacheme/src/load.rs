@@ -25,8 +25,8 @@ pub type LoadResult<T> = Result<T, BoxError>;
 
 /// A node that knows how its value is made.
 ///
-/// Loaders run on a tokio task of their own: a caller that goes away doesn't end them, what they
-/// return is shared by all who asked meanwhile, and a panic becomes an error.
+/// A caller that goes away doesn't end a load, what it returns is shared by all who asked meanwhile, and
+/// a panic becomes an error.
 ///
 /// ```
 /// use cacheme::{Load, LoadContext, LoadResult};
@@ -305,6 +305,11 @@ impl LoadContext {
         let most = self.runtime.load_concurrency();
         let bulkhead = self.said.bulkhead.as_ref();
         bulkhead.map_or(most, |bulkhead| most.min(bulkhead.at_once()))
+    }
+
+    /// Lets the load go on for as long as it takes.
+    pub(crate) fn be_patient(&self) {
+        self.said.is_split.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn is_split(&self) -> bool {

@@ -4,6 +4,7 @@
 //! in remote storages, its hash and its equality in process, so the three can't disagree. The
 //! macros write all of it; a node needs no other derive.
 
+use std::any::TypeId;
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
@@ -33,6 +34,12 @@ pub trait Node: Sized + Send + Sync + 'static {
 
     /// Name, version and tiers. Called once per runtime.
     fn meta() -> Meta;
+
+    /// What was annotated: of a function, all its instances are the same.
+    #[doc(hidden)]
+    fn site() -> TypeId {
+        TypeId::of::<Self>()
+    }
 
     /// What the figures call the type, its type parameters behind it in `<>`.
     #[doc(hidden)]

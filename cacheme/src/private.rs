@@ -9,6 +9,18 @@ use crate::meta::Tier;
 use crate::node::KeyPart;
 
 pub use crate::__needs_zstd as needs_zstd;
+pub use crate::__shape as shape;
+
+/// How a result of this type is cached, an expression. Here rather than in the generated code, where it
+/// would be written once for each companion of a function.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __shape {
+    ($result:ty) => {{
+        use $crate::function::{ByOption as _, ByResult as _, ByResultOfOption as _, ByValue as _};
+        (&&&$crate::function::Returns::<$result>::new()).__cacheme_shape()
+    }};
+}
 
 /// The codec of a node with `compress`.
 #[cfg(feature = "zstd")]

@@ -1,6 +1,5 @@
 //! The runtime: a handle on storages, node types, state and figures.
 
-use std::any::TypeId;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -188,15 +187,13 @@ impl Cacheme {
 
     /// The figures of every node type that was used or registered, and of the dynamic nodes.
     pub fn stats(&self) -> Stats {
-        self.stats_of(|_, _| true)
+        self.stats_of(|_| true)
     }
 
     /// The figures of those node types of which `is_asked` says so.
-    pub(crate) fn stats_of(&self, is_asked: impl Fn(&Meta, TypeId) -> bool) -> Stats {
+    pub(crate) fn stats_of(&self, is_asked: impl Fn(&Chain) -> bool) -> Stats {
         let chains = lock(&self.core.chains).clone();
-        let asked = chains
-            .iter()
-            .filter(|chain| is_asked(&chain.meta, chain.id));
+        let asked = chains.iter().filter(|chain| is_asked(chain));
         Stats::new(asked.map(|chain| chain.stats()).collect())
     }
 

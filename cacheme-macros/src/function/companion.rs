@@ -5,11 +5,11 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use syn::Generics;
+use syn::FnArg;
 
 use super::expand::Parts;
 use super::options::CachedOptions;
-use super::signature::Argument;
+use super::signature::{Argument, Function};
 
 /// How companions are named.
 #[derive(Clone, Copy)]
@@ -42,11 +42,23 @@ pub(crate) fn expand(
 
 /// What the function did before.
 fn uncached(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
-    let item = &parts.function.item;
-    let (vis, sig, block) = (&item.vis, &item.sig, &item.block);
+    let Function {
+        attrs,
+        vis,
+        sig,
+        body,
+        ..
+    } = parts.function;
     let (generics, clause) = (&sig.generics, &sig.generics.where_clause);
-    let (inputs, output) = (&sig.inputs, &sig.output);
-    let lints = item.attrs.iter().filter(|attr| {
+    let output = &sig.output;
+    let inputs = sig.inputs.iter().zip(&parts.function.arguments);
+    let inputs = inputs.map(|(input, argument)| {
+        // The option uses it.
+        let lint = matches!(input, FnArg::Typed(_)) && argument.finds_runtime;
+        let lint = lint.then(|| quote!(#[allow(unused_variables)]));
+        quote!(#lint #input)
+    });
+    let lints = attrs.iter().filter(|attr| {
         let levels = ["allow", "expect", "warn", "deny", "forbid"];
         levels.iter().any(|level| attr.path().is_ident(level))
     });
@@ -60,13 +72,13 @@ fn uncached(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
             clippy::missing_panics_doc
         )]
         #(#lints)*
-        #vis async fn #name #generics (#inputs) #output #clause #block
+        #vis async fn #name #generics (#(#inputs),*) #output #clause #body
     }
 }
 
 fn refresh(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
     let function = parts.function;
-    let (vis, sig) = (&function.item.vis, &function.item.sig);
+    let (vis, sig) = (&function.vis, &function.sig);
     let (generics, clause, output) = (&sig.generics, &sig.generics.where_clause, &sig.output);
     let plain = function.arguments.iter().map(|argument| &argument.plain);
     let docs = format!(
@@ -93,36 +105,47 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
         node_type,
         ..
     } = parts;
-    let (vis, output, of) = (&function.item.vis, &function.output, &function.name);
+    let (vis, output, of) = (&function.vis, &function.output, &function.name);
     let finds = |argument: &&Argument| argument.finds_runtime;
     let tells = |argument: &&Argument| argument.finds_runtime || argument.is_keyed();
     let is_keyed = |argument: &&Argument| argument.is_keyed() || argument.ident == "self";
-    let (keyed, keyed_generics) = told(parts, is_keyed);
-    let keyed_clause = &keyed_generics.where_clause;
-    let (told, generics) = told(parts, tells);
-    let clause = &generics.where_clause;
+    let plain = |of: &dyn Fn(&&Argument) -> bool| -> Vec<_> {
+        let arguments = function.arguments.iter().filter(of);
+        arguments.map(|argument| &argument.plain).collect()
+    };
+    let (keyed, told) = (plain(&is_keyed), plain(&tells));
+    let (generics, clause) = (&function.sig.generics, &function.sig.generics.where_clause);
     let where_from: Vec<_> = function.arguments.iter().filter(finds).collect();
     let places = where_from.iter().map(|argument| &argument.plain);
-    let place_generics = function.generics_of_arguments(where_from.iter().copied());
+    let place_generics = function.generics_of(where_from.iter().copied());
     let place_clause = &place_generics.where_clause;
     let bound = options
         .bound
         .as_ref()
         .map(|path| quote!(::cacheme::private::function::stats_of::<#path>(#runtime)));
-    let stats = bound.unwrap_or_else(|| {
-        quote! {
-            ::cacheme::private::function::stats(
+    let ident = &function.sig.ident;
+    let stats = bound.unwrap_or_else(|| match naming {
+        Naming::Plain => quote!(::cacheme::private::function::stats::<#ident>(#runtime)),
+        Naming::Behind(_) => quote! {
+            ::cacheme::private::function::method_stats(
                 #runtime,
                 ::core::concat!(::core::module_path!(), "::", #of),
+                ::core::any::type_name::<Self>(),
             )
-        }
+        },
     });
     let look = parts.call("get_cached", &TokenStream::new());
     let keep = parts.call("prime", &quote!(__result));
     let docs = [
-        format!("Removes what is kept of a call of `{of}` from its tiers."),
-        format!("What is kept of a call of `{of}`, which doesn't run; `None` if nothing is."),
-        format!("Keeps a result as if `{of}` had just given it."),
+        format!(
+            "Removes what is kept of a call of `{of}` from its tiers.\n\n# Errors\n\nAs \
+             `cacheme::invalidate`."
+        ),
+        format!(
+            "What is kept of a call of `{of}`, which doesn't run; `None` if nothing is.\n\n\
+             # Errors\n\nAs `cacheme::get_if_present`."
+        ),
+        format!("Keeps a result as if `{of}` had just given it.\n\n# Errors\n\nAs `cacheme::put`."),
         format!("The node of a call of `{of}`."),
         format!("The figures of `{of}`."),
     ];
@@ -131,20 +154,12 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
         ["invalidate", "get_cached", "prime", "node", "stats"].map(|name| naming.name(name));
     quote! {
         #[doc = #invalidates]
-        #[doc = ""]
-        #[doc = "# Errors"]
-        #[doc = ""]
-        #[doc = "As `cacheme::invalidate`."]
         #[allow(unused_variables)]
         #vis async fn #invalidate #generics (#(#told),*) -> ::cacheme::Result<()> #clause {
             ::cacheme::Cacheme::invalidate(#runtime, #node).await
         }
 
         #[doc = #looks]
-        #[doc = ""]
-        #[doc = "# Errors"]
-        #[doc = ""]
-        #[doc = "As `cacheme::get_if_present`."]
         #[allow(unused_variables)]
         #vis async fn #get_cached #generics (#(#told),*)
         -> ::cacheme::Result<::core::option::Option<#output>> #clause {
@@ -152,10 +167,6 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
         }
 
         #[doc = #primes]
-        #[doc = ""]
-        #[doc = "# Errors"]
-        #[doc = ""]
-        #[doc = "As `cacheme::put`."]
         #[allow(unused_variables)]
         #vis async fn #prime #generics (#(#told,)* __result: #output)
         -> ::cacheme::Result<()> #clause {
@@ -164,7 +175,7 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
 
         #[doc = #names]
         #[allow(unused_variables)]
-        #vis fn #of_call #keyed_generics (#(#keyed),*) -> #node_type #keyed_clause {
+        #vis fn #of_call #generics (#(#keyed),*) -> #node_type #clause {
             #node
         }
 
@@ -174,15 +185,4 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
             #stats
         }
     }
-}
-
-/// Arguments as they are written in a list, and the generics that they and the result speak of.
-fn told<'a>(
-    parts: &Parts<'a>,
-    tells: impl Fn(&&Argument) -> bool,
-) -> (Vec<&'a TokenStream>, Generics) {
-    let arguments: Vec<_> = parts.function.arguments.iter().filter(tells).collect();
-    let generics = parts.function.generics(arguments.iter().copied());
-    let plain = arguments.iter().map(|argument| &argument.plain);
-    (plain.collect(), generics)
 }

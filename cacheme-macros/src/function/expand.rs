@@ -20,7 +20,7 @@ pub(crate) fn expand(function: &Function, options: &CachedOptions, key: &Key) ->
         let companions = companion::expand(&parts, options, naming);
         return quote!(#front #site #companions);
     }
-    let (vis, name) = (&function.item.vis, &function.item.sig.ident);
+    let (vis, name) = (&function.vis, &function.sig.ident);
     let front = front(&parts, &quote!(#name), &Naming::Plain.name("uncached"));
     let site = options.bound.is_none();
     let site = site.then(|| site_of(&quote!(#name), options, key));
@@ -58,7 +58,7 @@ pub(crate) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn new(function: &'a Function, options: &CachedOptions, key: &Key) -> Self {
-        let (name, output) = (&function.item.sig.ident, &function.output);
+        let (name, output) = (&function.sig.ident, &function.output);
         let (parts, hidden) = (&key.parts, hidden(function));
         let (codec, needs_zstd) = compressed(&options.node);
         let node = match &options.bound {
@@ -84,12 +84,7 @@ impl<'a> Parts<'a> {
         let runtime = own.unwrap_or_else(|| quote!(::cacheme::global()));
         let returns = quote!(::cacheme::private::function::Returns::<#output>::new());
         // At the type, where an error of it is to be.
-        let shape = quote_spanned!(function.result_span()=> {
-            use ::cacheme::private::function::{
-                ByOption as _, ByResult as _, ByResultOfOption as _, ByValue as _,
-            };
-            (&&&#returns).__cacheme_shape()
-        });
+        let shape = quote_spanned!(function.result_span()=> ::cacheme::private::shape!(#output));
         let may_be_nothing = options.node.ttl_none.as_ref().map(|(word, _)| {
             quote_spanned!(word.span()=> ::cacheme::private::function::may_be_nothing(&#returns);)
         });
@@ -136,7 +131,7 @@ impl<'a> Parts<'a> {
 /// The function that users call.
 fn front(parts: &Parts<'_>, owner: &TokenStream, uncached: &Ident) -> TokenStream {
     let (function, checks) = (parts.function, &parts.checks);
-    let (attrs, vis, sig) = (&function.item.attrs, &function.item.vis, &function.item.sig);
+    let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
     // What is expected is where the function's own code is.
     let attrs = attrs.iter().filter(|attr| !attr.path().is_ident("expect"));
     let (name, generics, clause) = (&sig.ident, &sig.generics, &sig.generics.where_clause);

@@ -15,6 +15,9 @@ use crate::meta;
 use crate::mistake::Mistakes;
 use crate::model::Model;
 
+/// As many as tuples of them there are.
+const MOST_PARTS: usize = 12;
+
 /// What a function's node is made of.
 pub(crate) struct Key {
     /// The tuple of parts, an expression.
@@ -36,8 +39,8 @@ impl Key {
         mistakes: &mut Mistakes,
     ) -> Self {
         // What tells calls apart besides the arguments.
-        let identity = function.generics(function.keyed());
-        let input = item(function, &identity);
+        let identity = &function.sig.generics;
+        let input = item(function, identity);
         // A struct is always one.
         let Ok(mut model) = Model::new(&input) else {
             return Self::none();
@@ -50,7 +53,16 @@ impl Key {
         };
         let is_method = options.is_method(function);
         let names_self = is_method && template.is_none();
-        let meta = meta::of_function(&model, &options.node, &segments);
+        let pattern = meta::pattern_of(&segments);
+        // A function's name alone is often another one's too.
+        let own = |text: &str| {
+            if template.is_some() {
+                return quote!(#text);
+            }
+            let text = format!("::{text}");
+            quote!(::core::concat!(::core::module_path!(), #text))
+        };
+        let meta = meta::of_function(&model, &options.node, &own(&pattern));
         let first = model.params.len() + usize::from(is_method);
         let place = |hole: &Hole<'_>| match hole {
             Hole::Param(param) => model
@@ -65,19 +77,28 @@ impl Key {
         };
         let mut pieces: Vec<_> = segments
             .iter()
-            .map(|segment| match segment {
-                Segment::Literal(text) => literal(text),
+            .enumerate()
+            .map(|(at, segment)| match segment {
+                Segment::Literal(text) if at == 0 => literal(&own(text)),
+                Segment::Literal(text) => literal(&quote!(#text)),
                 Segment::Hole(hole, separator) => part(place(hole), *separator),
             })
             .collect();
         if names_self {
-            let name = format!("{}{SEPARATOR}", model.name);
+            let name = own(&format!("{}{SEPARATOR}", model.name));
             let behind = match segments.first() {
-                Some(Segment::Literal(text)) => literal(&text[model.name.len()..]),
-                _ => literal(""),
+                Some(Segment::Literal(text)) => &text[model.name.len()..],
+                _ => "",
             };
-            let own = part(Some(model.params.len()), SEPARATOR);
-            pieces.splice(..1, [literal(&name), own, behind]);
+            let self_part = part(Some(model.params.len()), SEPARATOR);
+            pieces.splice(..1, [literal(&name), self_part, literal(&quote!(#behind))]);
+        }
+        if first + function.keyed().count() > MOST_PARTS {
+            let message = format!(
+                "a key has at most {MOST_PARTS} parts, types and `self` included: put several into one \
+                 by `#[key((one, other))]`, or leave some out by `#[skip]`"
+            );
+            mistakes.at(function.sig.ident.span(), message);
         }
         let item = if names_self {
             // The name of its type is in the key.
@@ -87,10 +108,10 @@ impl Key {
             quote!(::core::any::type_name::<Self>())
         };
         Self {
-            parts: parts(function, &identity, is_method),
+            parts: parts(function, identity, is_method),
             segments: quote!(#(#pieces),*),
             meta,
-            is_generic: !model.params.is_empty(),
+            is_generic: !model.params.is_empty() || is_method,
             item,
         }
     }
@@ -108,16 +129,17 @@ impl Key {
 
 /// The struct that the layout is that of.
 fn item(function: &Function, identity: &Generics) -> DeriveInput {
-    let ident = &function.item.sig.ident;
+    let ident = &function.sig.ident;
     let mut generics = identity.clone();
     generics.where_clause = None;
     let mut input: DeriveInput = parse_quote!(struct #ident #generics {});
     if let syn::Data::Struct(data) = &mut input.data
         && let syn::Fields::Named(fields) = &mut data.fields
     {
+        let unnamed: syn::Field = parse_quote!(argument: ());
         for argument in function.keyed() {
             let ident = &argument.ident;
-            let mut field: syn::Field = parse_quote!(argument: ());
+            let mut field = unnamed.clone();
             field.ident = Some(ident.clone());
             fields.named.push(field);
         }
@@ -144,7 +166,7 @@ fn parts(function: &Function, identity: &Generics, is_method: bool) -> TokenStre
     quote!((#(#parts,)*))
 }
 
-fn literal(text: &str) -> TokenStream {
+fn literal(text: &TokenStream) -> TokenStream {
     quote!(::cacheme::private::function::Segment::Literal(#text))
 }
 

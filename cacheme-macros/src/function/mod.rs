@@ -10,7 +10,8 @@ mod signature;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Error, ItemFn, Result, Safety};
+use syn::parse::{ParseStream, Parser};
+use syn::{Error, Result, Safety};
 
 use self::key::Key;
 use self::signature::Function;
@@ -20,7 +21,10 @@ use crate::mistake::Mistakes;
 pub(crate) fn cached(args: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let mut mistakes = Mistakes::default();
     let is_function = signature::mentions(item.clone(), "fn");
-    let item: ItemFn = syn::parse2(item).map_err(|error| {
+    let options = options::read(args, &mut mistakes);
+    let runtime = options.runtime.as_ref();
+    let read = |input: ParseStream<'_>| Function::read(input, runtime, &mut mistakes);
+    let function = read.parse2(item).map_err(|error| {
         let message = "`cached` goes on an async function";
         if is_function {
             error
@@ -28,21 +32,25 @@ pub(crate) fn cached(args: TokenStream, item: TokenStream) -> Result<TokenStream
             Error::new(error.span(), message)
         }
     })?;
-    let options = options::read(args, &mut mistakes);
-    let function = Function::new(item, options.runtime.as_ref(), &mut mistakes);
     valid(&function, &mut mistakes);
     let key = Key::new(&function, &options, &mut mistakes);
     if mistakes.is_empty() {
         return Ok(expand::expand(&function, &options, &key));
     }
-    let item = &function.item;
+    let Function {
+        attrs,
+        vis,
+        sig,
+        body,
+        ..
+    } = &function;
     let errors = mistakes.into_tokens();
-    Ok(quote!(#item #errors))
+    Ok(quote!(#(#attrs)* #vis #sig #body #errors))
 }
 
 /// Checks that hold for the function itself.
 fn valid(function: &Function, mistakes: &mut Mistakes) {
-    let sig = &function.item.sig;
+    let sig = &function.sig;
     if sig.asyncness.is_none() {
         let message = "`cached` goes on an async function: what it awaits is what is worth keeping";
         mistakes.at(sig.fn_token.span, message);
@@ -58,6 +66,11 @@ fn valid(function: &Function, mistakes: &mut Mistakes) {
     ];
     for span in qualifiers.into_iter().flatten() {
         mistakes.at(span, "a cached function is a plain async function");
+    }
+    if signature::borrows(function.output.clone()) {
+        let message =
+            "what is cached outlives the call, and this borrows something: return it owned";
+        mistakes.under(&function.output, message);
     }
     if signature::mentions(function.output.clone(), "impl") {
         let message =

@@ -3,18 +3,24 @@
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::parse::ParseStream;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Expr, FnArg, GenericParam, Generics, ItemFn, Meta, Pat, ReceiverKind, ReturnType,
-    Type, WherePredicate,
+    Attribute, Expr, FnArg, GenericParam, Generics, Meta, Pat, ReceiverKind, Result, ReturnType,
+    Signature, Type, Visibility, WherePredicate,
 };
 
 use crate::mistake::Mistakes;
+use crate::near::near;
 
 /// An async function that is to be cached.
 pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
     /// Without the options of its arguments.
-    pub(crate) item: ItemFn,
+    pub(crate) sig: Signature,
+    /// In braces. Nothing here reads it, so it needn't be right while it is being written.
+    pub(crate) body: TokenTree,
     /// The name as the user thinks of it, without `r#`.
     pub(crate) name: String,
     /// `self` first, if there is one.
@@ -47,53 +53,50 @@ pub(crate) enum Role {
 
 impl Function {
     /// `runtime` is how its runtime is found.
-    pub(crate) fn new(mut item: ItemFn, runtime: Option<&Expr>, mistakes: &mut Mistakes) -> Self {
-        let inputs = item.sig.inputs.iter_mut().enumerate();
+    pub(crate) fn read(
+        input: ParseStream<'_>,
+        runtime: Option<&Expr>,
+        mistakes: &mut Mistakes,
+    ) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let mut sig: Signature = input.parse()?;
+        if !input.peek(syn::token::Brace) {
+            return Err(input.error("a cached function has a body"));
+        }
+        let body = input.parse()?;
+        let inputs = sig.inputs.iter_mut().enumerate();
         let mut arguments: Vec<_> = inputs
             .map(|(at, input)| Argument::new(at, input, mistakes))
             .collect();
         let runtime = runtime.map(Expr::to_token_stream).unwrap_or_default();
         for argument in &mut arguments {
-            argument.finds_runtime |= mentions(runtime.clone(), &argument.ident.to_string());
+            argument.finds_runtime |= names(runtime.clone(), &argument.ident.to_string());
         }
-        let output = match &item.sig.output {
+        let output = match &sig.output {
             ReturnType::Default => quote!(()),
             ReturnType::Type(_, ty) => ty.to_token_stream(),
         };
-        Self {
-            name: item.sig.ident.unraw().to_string(),
+        Ok(Self {
+            name: sig.ident.unraw().to_string(),
+            attrs,
+            vis,
+            sig,
+            body,
             arguments,
             output,
-            item,
-        }
+        })
     }
 
-    /// The generics that the types of these arguments and of the result speak of, and those that no
-    /// argument speaks of.
-    pub(crate) fn generics<'a>(&self, of: impl Iterator<Item = &'a Argument>) -> Generics {
-        let (output, types) = (&self.output, of.filter_map(|argument| argument.ty.as_ref()));
-        let of_all = self.generics_of_arguments(self.arguments.iter());
-        let is_told = |param: &&Ident| of_all.params.iter().any(|told| name(told) == Some(param));
-        let params = self.item.sig.generics.params.iter().filter_map(name);
-        let silent = params.filter(|param| !is_told(param));
-        restrict(
-            &self.item.sig.generics,
-            quote!(#output #(#types)* #(#silent)*),
-        )
-    }
-
-    /// The same without the result.
-    pub(crate) fn generics_of_arguments<'a>(
-        &self,
-        of: impl Iterator<Item = &'a Argument>,
-    ) -> Generics {
+    /// The generics that the types of these arguments speak of.
+    pub(crate) fn generics_of<'a>(&self, of: impl Iterator<Item = &'a Argument>) -> Generics {
         let types = of.filter_map(|argument| argument.ty.as_ref());
-        restrict(&self.item.sig.generics, quote!(#(#types)*))
+        restrict(&self.sig.generics, quote!(#(#types)*))
     }
 
     /// Its type and const parameters, to call what takes the same ones.
     pub(crate) fn turbofish(&self) -> TokenStream {
-        let names = self.item.sig.generics.params.iter().filter_map(name);
+        let names = self.sig.generics.params.iter().filter_map(name);
         let names: Vec<_> = names.collect();
         if names.is_empty() {
             TokenStream::new()
@@ -104,7 +107,7 @@ impl Function {
 
     /// Whether it is a method.
     pub(crate) fn has_self(&self) -> bool {
-        matches!(self.item.sig.inputs.first(), Some(FnArg::Receiver(_)))
+        matches!(self.sig.inputs.first(), Some(FnArg::Receiver(_)))
     }
 
     /// The arguments that are in the key.
@@ -130,9 +133,11 @@ impl Argument {
                         "a cached method may not run, so it can't be there to change `self`";
                     mistakes.at(ident.span(), message);
                 }
+                let mut plain = receiver.clone();
+                plain.mutability = None;
                 Self {
                     ident,
-                    plain: receiver.to_token_stream(),
+                    plain: plain.to_token_stream(),
                     ty: None,
                     role: role.unwrap_or(Role::Skip),
                     finds_runtime: true,
@@ -141,7 +146,13 @@ impl Argument {
             FnArg::Typed(typed) => {
                 let role = Role::read(&mut typed.attrs, mistakes);
                 let ident = match &*typed.pat {
-                    Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+                    // One that begins with `_` is handed on by another name: it would be blamed for it.
+                    Pat::Ident(pat)
+                        if pat.by_ref.is_none()
+                            && pat.subpat.is_none()
+                            && !(matches!(role, Some(Role::Skip))
+                                && pat.ident.to_string().starts_with('_')) =>
+                    {
                         pat.ident.clone()
                     }
                     pat => {
@@ -187,9 +198,7 @@ impl Argument {
                 quote_spanned!(span=> ::cacheme::private::function::Own::own(#expr))
             }
             (_, Some(Type::Reference(_))) => {
-                quote_spanned!(span=> ::cacheme::private::function::Own::own(
-                    ::cacheme::private::function::to_owned(#ident)
-                ))
+                quote_spanned!(span=> ::cacheme::private::function::Borrowed::own(#ident))
             }
             _ => quote_spanned!(span=> ::cacheme::private::function::Own::copy(&#ident)),
         }
@@ -200,6 +209,18 @@ impl Role {
     /// Takes `#[skip]` and `#[key(...)]` out of the attributes.
     fn read(attrs: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Option<Self> {
         let mut role = None;
+        for attr in attrs.iter() {
+            if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
+                mistakes.under(
+                    attr,
+                    "an argument of a cached function is there or not: put `cfg` on the function",
+                );
+            }
+            let word = attr.path().get_ident().map(ToString::to_string);
+            if let Some(meant) = word.and_then(|word| near(&word, ["skip", "key"])) {
+                mistakes.under(attr, format!("did you mean `#[{meant}]`?"));
+            }
+        }
         let is_ours =
             |attr: &mut Attribute| attr.path().is_ident("skip") || attr.path().is_ident("key");
         for attr in attrs.extract_if(.., is_ours) {
@@ -230,6 +251,11 @@ fn unusable(ty: &Type) -> Option<&'static str> {
     if mentions(ty.to_token_stream(), "impl") {
         return Some("this may be any type");
     }
+    if let Type::Reference(reference) = ty
+        && reference.mutability.is_some()
+    {
+        return Some("a call that is a hit changes nothing, and this is there to be changed");
+    }
     // What is behind a reference is copied.
     let held = match ty {
         Type::Reference(reference) => &reference.elem,
@@ -239,7 +265,7 @@ fn unusable(ty: &Type) -> Option<&'static str> {
 }
 
 /// Whether there is a reference or a lifetime in a type, other than `'static`.
-fn borrows(ty: TokenStream) -> bool {
+pub(crate) fn borrows(ty: TokenStream) -> bool {
     let mut tokens = ty.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let is_one = match token {
@@ -295,6 +321,20 @@ fn name(param: &GenericParam) -> Option<&Ident> {
         GenericParam::Const(param) => Some(&param.ident),
         GenericParam::Lifetime(_) => None,
     }
+}
+
+/// Whether a variable of this name stands in an expression.
+fn names(expr: TokenStream, variable: &str) -> bool {
+    let mut is_field = false;
+    expr.into_iter().any(|token| {
+        let is_it = match &token {
+            TokenTree::Ident(ident) => !is_field && ident == variable,
+            TokenTree::Group(group) => names(group.stream(), variable),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        };
+        is_field = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '.');
+        is_it
+    })
 }
 
 /// Whether a word stands in `tokens`.

@@ -67,11 +67,13 @@ async fn without<R, C, S: Shape<R, C>, F: Future<Output = R>>(
 ) -> R {
     let is_config = error.is_config();
     let message = is_config.then(|| format!("{error:#}"));
-    match (shape.failed(error), message) {
-        (Some(result), _) => result,
-        (None, Some(message)) => panic!("{message}"),
-        (None, None) => load().await,
+    if let Some(result) = shape.failed(error) {
+        return result;
     }
+    if let Some(message) = message {
+        panic!("{message}");
+    }
+    load().await
 }
 
 /// Where the leader's answer goes.
@@ -84,10 +86,16 @@ enum Refused {
 }
 
 /// A source that asks the leader.
-fn asking<N: Node, V: Send + 'static>() -> (oneshot::Receiver<Reply<V>>, Source<N, V>) {
+fn asking<N: Node, V: Send + 'static>(
+    can_fail: bool,
+) -> (oneshot::Receiver<Reply<V>>, Source<N, V>) {
     let (ask, asked) = oneshot::channel();
     let load: Loader<N, V> = Box::new(move |nodes, cx| {
         Box::pin(async move {
+            if !can_fail {
+                // Nobody could be told that it took too long.
+                cx.be_patient();
+            }
             let lost = || Error::lost(cx.node());
             let (reply, answer) = oneshot::channel();
             ask.send(reply).map_err(|_| lost())?;
@@ -161,7 +169,7 @@ impl<N: Node> Fetch<N> {
                     aim = joined;
                 }
                 Boarding::Leads(flight) => {
-                    let (asked, source) = asking();
+                    let (asked, source) = asking(S::CAN_FAIL);
                     let led = self.depart(runtime, &prefix, work, vec![flight], source, reads);
                     return match led {
                         Ok(led) => {
@@ -241,7 +249,7 @@ where
     let mut loading = pin!(catch_unwind(load()));
     let loaded = match first(loading.as_mut(), reply.closed()).await {
         First::One(loaded) => loaded,
-        // The deadline has passed, or the flight's tokio runtime is gone.
+        // The deadline has passed, or the tokio runtime that did the flight's work is gone.
         First::Other(()) if S::CAN_FAIL => return None,
         First::Other(()) => match loading.await {
             Ok(own) => return Some(own),
@@ -252,8 +260,11 @@ where
     match loaded.map(|result| shape.split(result)) {
         Ok(Ok(value)) if S::CAN_FAIL => {
             let life = life(&value);
-            let _ = reply.send(Ok((value, life)));
-            None
+            match reply.send(Ok((value, life))) {
+                // The deadline passed just now, and the value is there all the same.
+                Err(Ok((value, _))) => Some(shape.join(value)),
+                Ok(()) | Err(Err(_)) => None,
+            }
         }
         Ok(Ok(value)) => {
             let life = life(&value);

@@ -6,6 +6,7 @@
 //!
 //! Batches are tasks of their own, so that no caller's cancellation ends one for the others.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -75,6 +76,9 @@ impl<N: Node, V> Drop for Gatherer<N, V> {
 }
 
 impl<N: Node, V: Clone + Send + Sync + 'static> Gather<N, V> {
+    /// How often a request gathers.
+    const TRIES: usize = 3;
+
     pub(super) fn new(batch: Batch, load_all: fn() -> Loader<N, V>) -> Self {
         let state = State {
             under_way: 0,
@@ -91,11 +95,16 @@ impl<N: Node, V: Clone + Send + Sync + 'static> Gather<N, V> {
 
     /// Loads a node, with others if there are many at it.
     pub(super) async fn load(self: Arc<Self>, call: &Call, node: N) -> Result<(V, Life)> {
-        let (answer, loaded) = oneshot::channel();
-        let id = Id(node);
-        self.take(call, Request { id, answer });
-        let lost = |_| Err(Error::lost(call.chain.meta.name()));
-        loaded.await.unwrap_or_else(lost)
+        for _ in 0..Self::TRIES {
+            let (answer, loaded) = oneshot::channel();
+            let id = Id(node.duplicate());
+            self.take(call, Request { id, answer });
+            if let Ok(loaded) = loaded.await {
+                return loaded;
+            }
+            // The tokio runtime of who gathered is gone, and this one's may be there.
+        }
+        Err(Error::lost(call.chain.meta.name()))
     }
 
     /// Whether a load ended since `ended` had, or enough have gathered.
@@ -160,17 +169,23 @@ impl<N: Node, V: Clone + Send + Sync + 'static> Turn<N, V> {
     /// Loads for all of these.
     async fn load(self, call: Call, requests: Vec<Request<N, V>>) {
         let chain = Arc::clone(&call.chain);
-        let nodes = requests.iter().map(|request| request.id.0.duplicate());
-        let mut loaded = call.of((self.0.load_all)(), nodes.collect()).await;
+        // A node is there twice when its first flight was voided meanwhile.
+        let mut seen = HashSet::new();
+        let ids = requests.iter().map(|request| &request.id);
+        let ids = ids.filter(|id| seen.insert(*id));
+        let nodes = ids.map(|Id(node)| node.duplicate()).collect();
+        let mut loaded = call.of((self.0.load_all)(), nodes).await;
         // Before the answers, so that who is answered and asks again finds it ended.
         drop(self);
+        let mut given = HashMap::new();
         for Request { id, answer } in requests {
-            let own = match &mut loaded {
+            let own = given.entry(id).or_insert_with_key(|id| match &mut loaded {
                 Ok(loaded) => loaded
-                    .take(&id)
+                    .take(id)
                     .unwrap_or_else(|| Err(Error::left_out(chain.meta.name()))),
                 Err(error) => Err(error.clone()),
-            };
+            });
+            let own = own.clone();
             // Who asked may have gone.
             let _ = answer.send(own);
         }

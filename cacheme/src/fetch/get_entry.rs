@@ -27,7 +27,7 @@ impl Cacheme {
     /// # let runtime = cacheme::Cacheme::builder()
     /// #     .storage("hot", cacheme::LocalStorage::tlfu(100)).build().await?;
     /// let loaded = runtime.get_entry(Square { of: 3 }).await?;
-    /// assert_eq!((*loaded.value(), loaded.source()), (9, Source::Loaded));
+    /// assert_eq!((*loaded.value(), loaded.source()), (9, &Source::Loaded));
     ///
     /// let cached = runtime.get_entry(Square { of: 3 }).await?;
     /// assert_eq!(cached.source(), &Source::Tier("hot".into()));

@@ -130,7 +130,13 @@ impl<N: Node> Fetch<N> {
         let chain = Arc::clone(&self.chain);
         let (done, outcome) = oneshot::channel();
         let write = async move {
-            let kept = catch_panic(run.keep_remote(&arrived, &[])).await;
+            let kept = catch_panic(async {
+                let kept = run.keep_remote(&arrived, &[]).await;
+                // Those whose life ended meanwhile are in some tiers only.
+                run.forget(&arrived).await;
+                kept
+            });
+            let kept = kept.await;
             let kept =
                 kept.unwrap_or_else(|message| Err(Error::panic(chain.meta.name(), &message)));
             Flight::land_all(arrived.into_iter().map(Arrived::landing));
@@ -155,15 +161,18 @@ impl<N: Node> Fetch<N> {
             let has_remote = self.chain.has_remote();
             has_remote.then(|| keys.of(node)).transpose()
         };
-        let keys = values.keys().map(|Id(node)| key(node));
+        let values: Vec<_> = values.into_iter().collect();
+        let keys = values.iter().map(|(Id(node), _)| key(node));
         let keys: Vec<_> = keys.collect::<Result<_>>()?;
         let outcomes = Outcomes::new(values.len());
         let at = runtime.clock().monotonic();
         let start = |(place, ((id, (value, life)), key))| {
             let scope = prefix.scope;
-            let (aim, table) = (Aim { scope, id }, &mut self.flights.lock());
-            let (flights, purpose) = (&self.flights, Purpose::Load);
-            let flight = flights.start(table, aim, work, &outcomes, place, purpose);
+            let (flights, aim, purpose) = (&self.flights, Aim { scope, id }, Purpose::Load);
+            let flight = {
+                let mut table = flights.lock();
+                flights.start(&mut table, aim, work, &outcomes, place, purpose)
+            };
             let life = self.chain.life(&value, life, flight.draw());
             Arrived {
                 leg: Leg { flight, key },

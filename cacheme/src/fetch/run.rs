@@ -74,6 +74,10 @@ impl<N: Node> Run<N> {
         self.keep_local(&loaded);
         // What couldn't be written is counted, and no failure of the load.
         let _ = self.keep_remote(&loaded, &down).await;
+        if reads == Reads::Nothing {
+            // Those whose life ended meanwhile are in some tiers only.
+            self.forget(&loaded).await;
+        }
         Flight::land_all(loaded.into_iter().map(Arrived::landing));
     }
 

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use super::Shape;
+use super::{Shape, Site};
 use crate::error::Result;
 use crate::fetch::Reads;
 use crate::life::Life;
@@ -57,21 +57,29 @@ where
         // The function would keep nothing either.
         return Ok(());
     };
-    let ttl_none = N::meta().ttl_none();
+    let ttl_none = runtime.fetch::<N>()?.chain().meta.ttl_none();
     let life = match ttl_none {
         _ if shape.is_something(&value) => Life::default(),
         Some(ttl) => Life::at_most(ttl),
-        None => return Ok(()),
+        // As after a refresh, what was kept goes.
+        None => Life::NONE,
     };
     runtime.keep(node, value, life).await
 }
 
-/// The figures of the function at this path.
-pub fn stats(runtime: &Cacheme, path: &str) -> Stats {
-    runtime.stats_of(|meta, _| meta.path() == path)
+/// The figures of a function.
+pub fn stats<S: Site>(runtime: &Cacheme) -> Stats {
+    runtime.stats_of(|chain| chain.site == TypeId::of::<S>())
+}
+
+/// The figures of the method at this path of the type `own`.
+pub fn method_stats(runtime: &Cacheme, path: &str, own: &str) -> Stats {
+    // It is the last of the types that tell calls apart.
+    let end = format!("{own}>");
+    runtime.stats_of(|chain| chain.meta.path() == path && chain.type_name().ends_with(&end))
 }
 
 /// The figures of a node type.
 pub fn stats_of<N: Node>(runtime: &Cacheme) -> Stats {
-    runtime.stats_of(|_, id| id == TypeId::of::<N>())
+    runtime.stats_of(|chain| chain.id == TypeId::of::<N>())
 }

@@ -1,6 +1,6 @@
 //! The node of a cached function.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher;
@@ -59,10 +59,14 @@ impl<S: Site, K: Parts> Node for Call<S, K> {
         S::meta()
     }
 
+    fn site() -> TypeId {
+        TypeId::of::<S>()
+    }
+
     fn type_name() -> Cow<'static, str> {
         let path = S::meta().path().to_owned();
         if S::IS_GENERIC {
-            return format!("{path}<{}>", type_name::<K>()).into();
+            return format!("{path}<{}>", types(type_name::<K>()).join(", ")).into();
         }
         path.into()
     }
@@ -98,6 +102,25 @@ impl<S: Site, K: Parts> Node for Call<S, K> {
     fn duplicate(&self) -> Self {
         Self::new(self.parts.clone())
     }
+}
+
+/// The types that are parts of a key by their names, out of the name of the tuple of parts.
+fn types(parts: &str) -> Vec<&str> {
+    let behind = parts.split("::TypeName<").skip(1);
+    behind
+        .map(|text| {
+            let mut depth = 1;
+            let end = text.find(|c| {
+                depth += match c {
+                    '<' => 1,
+                    '>' => -1,
+                    _ => 0,
+                };
+                depth == 0
+            });
+            &text[..end.unwrap_or(text.len())]
+        })
+        .collect()
 }
 
 impl<S, K: fmt::Debug> fmt::Debug for Call<S, K> {

@@ -10,9 +10,35 @@ use serde::{Serialize, Serializer};
 use crate::key::KeyWriter;
 use crate::node::KeyPart;
 
-/// The owned value of a borrowed argument.
-pub fn to_owned<T: ToOwned + ?Sized>(value: &T) -> T::Owned {
-    value.to_owned()
+/// What is behind a borrowed argument; as [`Own`].
+#[diagnostic::on_unimplemented(
+    message = "`&{Self}` can't be part of a node's key",
+    label = "not usable in a key",
+    note = "what it refers to is copied, so that needs `Clone`, `Eq`, `Hash`, `serde::Serialize`, `Send`, `Sync` and `'static`",
+    note = "`#[key(expression)]` puts something else of it there, and `#[skip]` nothing"
+)]
+pub trait Borrowed<Way> {
+    /// The type of the part.
+    type Part;
+
+    /// A copy.
+    fn own(&self) -> Self::Part;
+}
+
+impl<T: ToOwned<Owned: KeyPart> + ?Sized> Borrowed<Usable> for T {
+    type Part = T::Owned;
+
+    fn own(&self) -> T::Owned {
+        self.to_owned()
+    }
+}
+
+impl<T: Never> Borrowed<Unusable> for T {
+    type Part = T;
+
+    fn own(&self) -> T {
+        self.clone()
+    }
 }
 
 /// A value that may be in a key, as it is or copied.
@@ -23,7 +49,7 @@ pub fn to_owned<T: ToOwned + ?Sized>(value: &T) -> T::Owned {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be part of a node's key",
     label = "not usable in a key",
-    note = "an argument that is in the key needs `Clone`, `Eq`, `Hash` and `serde::Serialize`",
+    note = "an argument that is in the key needs `Clone`, `Eq`, `Hash`, `serde::Serialize`, `Send`, `Sync` and `'static`",
     note = "`#[key(expression)]` puts something else of it there, and `#[skip]` nothing"
 )]
 pub trait Own<Way>: Sized {

@@ -142,7 +142,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "a cached function's error has to be made of a `cacheme::Error`, and `{Self}` can't",
     label = "can't say that another caller's load failed",
-    note = "implement `From<cacheme::Error>` and `Display` for it; `anyhow::Error` and `Box<dyn Error>` have both"
+    note = "return an error type of your own that has `From<cacheme::Error>` and `Display`, or `anyhow::Error` or `Box<dyn Error + Send + Sync>`, which have both"
 )]
 pub trait Failure: Sized {
     /// The error for who waited.

@@ -57,6 +57,10 @@ impl Kit {
     /// names it is a [stand-in](Self::storage), which keeps bytes, so that a value passes envelope and codec
     /// and a mistake there shows. Where values are to stay as they are, as with
     /// [`codec::InProcess`](crate::codec::InProcess), register a [`LocalStorage`](crate::LocalStorage).
+    ///
+    /// A stand-in is a remote storage, whoever it stands for: what a farther tier gave is written to it
+    /// after the `get` has returned. A test that moves the clock in between registers the nearer tier as
+    /// the `LocalStorage` that it is.
     pub fn builder(&self) -> Builder {
         let clock = Arc::<ManualClock>::clone(&self.clock);
         Cacheme::builder()

@@ -85,6 +85,32 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A [cached](macro@crate::cached) function or method takes the kit's runtime from where it finds it, here from the
+//! service:
+//!
+//! ```
+//! use cacheme::Cacheme;
+//! use cacheme::testing::Kit;
+//!
+//! struct Service { cacheme: Cacheme }
+//!
+//! impl Service {
+//!     #[cacheme::cached(storage = "my-redis", ttl = "1h", runtime = &self.cacheme)]
+//!     async fn length(#[skip] &self, text: &str) -> usize {
+//!         text.len()
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> cacheme::Result<()> {
+//! let kit = Kit::new();
+//! let service = Service { cacheme: kit.builder().build().await? };
+//! assert_eq!(service.length("four").await, 4);
+//! assert_eq!(service.length_get_cached("four").await?, Some(4));
+//! # Ok(())
+//! # }
+//! ```
 
 mod conformance;
 mod gate;

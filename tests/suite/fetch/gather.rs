@@ -180,3 +180,18 @@ async fn a_batch_takes_one_place_of_max_loads() {
     all_are_answered(requests, 0).await;
     assert_eq!(bench.script.calls().len(), 2);
 }
+
+#[tokio::test]
+async fn a_node_that_is_invalidated_while_it_gathers_is_loaded_once_for_both() {
+    let bench = Bench::new(Acts::Wait).await;
+    let mut requests = begun(&bench, 0..3).await;
+    let removed = bench.runtime.invalidate(Gathered { number: 2 }).await;
+    removed.expect("it is removed");
+    requests.extend(begun(&bench, 2..3).await);
+    bench.script.set(Acts::Load);
+    for (number, request) in [0, 1, 2, 2].into_iter().zip(requests) {
+        let value = promptly(request).await.expect("no panic");
+        assert_eq!(value.expect("a value"), number);
+    }
+    assert_eq!(bench.script.calls(), [vec![0], vec![1, 2]]);
+}

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cacheme::{Cacheme, Load, LoadContext, LoadResult, Loaded, LocalStorage, ManualClock};
-use cacheme_tests::memory::MemoryStorage;
+use cacheme::testing::Kit;
+use cacheme::{
+    Cacheme, DynamicNode, Load, LoadContext, LoadResult, Loaded, LocalStorage, ManualClock, Tier,
+};
+use cacheme_tests::memory::{Call, MemoryStorage, Mode, Operation};
 
-use super::promptly;
+use super::{promptly, until};
 
 /// Says that its value is kept for `ttl`, which is the value.
 #[cacheme::node(caches(
@@ -283,4 +286,34 @@ async fn an_overridden_load_all_says_it_of_its_batch_and_of_a_node() {
     get(5).await;
     shelf.passes(1);
     get(8).await;
+}
+
+#[tokio::test]
+async fn promise_3_a_refresh_whose_life_ends_while_it_is_written_leaves_nothing_old() {
+    let kit = Kit::new();
+    let runtime = kit.builder().build().await.expect("the set-up is right");
+    let node = runtime.dynamic("node").tier(Tier::new("one"));
+    let node: DynamicNode<u64> = node.tier(Tier::new("two")).build().expect("a node");
+    let old = node.get("key", |_| async { Ok(1) }).await;
+    assert_eq!(old.expect("a value"), 1);
+    let one = kit.storage("one");
+    one.set_mode_of(Operation::Put, Mode::Waits);
+    one.take_calls();
+    let refreshing = tokio::spawn({
+        let node = node.clone();
+        async move {
+            let load = |cx: LoadContext| async move {
+                cx.set_ttl(Duration::from_secs(1));
+                Ok(2)
+            };
+            node.refresh("key", load).await
+        }
+    });
+    until(|| one.has_begun(Call::Put(1))).await;
+    kit.advance(Duration::from_secs(2));
+    one.set_mode(Mode::Works);
+    let new = promptly(refreshing).await.expect("no panic");
+    assert_eq!(new.expect("a value"), 2);
+    let next = node.get("key", |_| async { Ok(3) }).await;
+    assert_eq!(next.expect("a value"), 3);
 }

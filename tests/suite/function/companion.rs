@@ -1,6 +1,6 @@
 //! What there is to do with a function's cache.
 
-use super::{Failure, Service, doubled, even};
+use super::{Failure, Service, doubled, even, some};
 
 #[tokio::test]
 async fn a_call_is_invalidated() {
@@ -47,6 +47,15 @@ async fn a_result_is_kept_without_a_run() {
         .await
         .expect("no error");
     assert_eq!(even(&service, 3).await, Err(Failure::Own(1)));
+}
+
+#[tokio::test]
+async fn nothing_that_is_kept_in_place_of_something_removes_it() {
+    let service = Service::new().await;
+    some(&service, "a").await;
+    some::prime(&service, "a", None).await.expect("it is taken");
+    let kept = some::get_cached(&service, "a").await;
+    assert_eq!(kept.expect("no error"), None);
 }
 
 #[tokio::test]

@@ -171,6 +171,21 @@ async fn a_deadline_ends_a_run_that_can_fail_and_no_other() {
     assert_eq!(tokio::join!(patient, told).0, 7);
 }
 
+#[tokio::test(start_paused = true)]
+async fn callers_of_a_run_that_takes_long_wait_for_it_where_it_cannot_fail() {
+    let (service, acts) = (Service::new().await, watch::Sender::new(Act::Wait));
+    let call = || {
+        let (service, acts) = (service.clone(), acts.clone());
+        async move { infallible(&service, &acts, 7).await }
+    };
+    let calls = calls(&service, 20, call).await;
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    acts.send_replace(Act::Give);
+    assert_eq!(calls.join_all().await, [7; 20]);
+    infallible(&service, &acts, 7).await;
+    assert_eq!(service.runs(), 1, "it is kept");
+}
+
 #[tokio::test]
 async fn caching_may_be_off() {
     let (service, acts) = (Service::new().await, watch::Sender::new(Act::Give));

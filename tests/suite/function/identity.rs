@@ -41,9 +41,12 @@ async fn types_and_constants_tell_calls_apart() {
     let cacheme = &service.cacheme;
     assert_eq!(
         key(cacheme.key(&parsed::node::<u8>("a:b"))),
-        "parsed:u8:a%3Ab"
+        "suite::function::identity::parsed:u8:a%3Ab"
     );
-    assert_eq!(key(cacheme.key(&sized::node::<3>())), "sized:3");
+    assert_eq!(
+        key(cacheme.key(&sized::node::<3>())),
+        "suite::function::identity::sized:3"
+    );
 }
 
 #[cacheme::cached(
@@ -149,4 +152,106 @@ async fn two_functions_with_one_key_are_refused() {
     let error = other(&cacheme, 1).await.expect_err("it has the same key");
     let message = error.to_string();
     assert!(message.contains("have the same key `same:{}`"), "{message}");
+}
+
+/// Two modules with functions and methods of the same names.
+#[expect(clippy::unused_async, reason = "what they do is beside the point")]
+mod one {
+    use super::Service;
+
+    #[cacheme::cached(storage = "hot", runtime = &service.cacheme)]
+    pub(super) async fn named(#[skip] service: &Service, number: u64) -> u64 {
+        number + 1
+    }
+
+    pub(super) struct Own(pub(super) Service);
+
+    impl Own {
+        #[cacheme::cached(storage = "hot", runtime = &self.0.cacheme)]
+        pub(super) async fn named(#[skip] &self, number: u64) -> u64 {
+            number + 2
+        }
+    }
+
+    pub(super) struct Twin(pub(super) Service);
+
+    impl Twin {
+        #[cacheme::cached(storage = "hot", runtime = &self.0.cacheme)]
+        pub(super) async fn named(#[skip] &self, number: u64) -> u64 {
+            number + 3
+        }
+    }
+}
+
+#[expect(clippy::unused_async, reason = "what they do is beside the point")]
+mod other {
+    use super::Service;
+
+    #[cacheme::cached(storage = "hot", runtime = &service.cacheme)]
+    pub(super) async fn named(#[skip] service: &Service, number: u64) -> u64 {
+        number + 4
+    }
+
+    pub(super) struct Own(pub(super) Service);
+
+    impl Own {
+        #[cacheme::cached(storage = "hot", runtime = &self.0.cacheme)]
+        pub(super) async fn named(#[skip] &self, number: u64) -> u64 {
+            number + 5
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_the_same_name_is_apart() {
+    let service = Service::new().await;
+    let (own, twin) = (one::Own(service.clone()), one::Twin(service.clone()));
+    let others = other::Own(service.clone());
+    for _ in 0..2 {
+        assert_eq!(one::named(&service, 10).await, 11);
+        assert_eq!(own.named(10).await, 12);
+        assert_eq!(twin.named(10).await, 13);
+        assert_eq!(other::named(&service, 10).await, 14);
+        assert_eq!(others.named(10).await, 15);
+    }
+    for stats in [
+        one::named::stats(&service),
+        own.named_stats(),
+        twin.named_stats(),
+    ] {
+        let [node] = stats.nodes() else {
+            panic!("one row of {stats}");
+        };
+        assert_eq!((node.requests(), node.loads()), (2, 1), "{stats}");
+    }
+}
+
+trait Source: 'static {
+    const NAME: &'static str;
+}
+
+struct First;
+struct Second;
+
+impl Source for First {
+    const NAME: &'static str = "first";
+}
+
+impl Source for Second {
+    const NAME: &'static str = "second";
+}
+
+#[cacheme::cached(storage = "hot", runtime = &service.cacheme)]
+async fn name_of<S: Source>(#[skip] service: &Service, #[skip] _source: &S) -> String {
+    S::NAME.to_owned()
+}
+
+#[tokio::test]
+async fn the_type_of_an_argument_that_is_skipped_is_in_the_key() {
+    let service = Service::new().await;
+    assert_eq!(name_of(&service, &First).await, "first");
+    assert_eq!(name_of(&service, &Second).await, "second");
+    name_of::invalidate::<First>(&service)
+        .await
+        .expect("invalidation succeeds");
 }

@@ -70,7 +70,7 @@ async fn methods_of_one_name_are_apart() {
     let key = key(service.sum_node(&[3, 4]));
     assert!(
         key.as_str()
-            .starts_with("sum:suite%3A%3Afunction%3A%3AService:1:"),
+            .starts_with("suite::function::method::sum:suite%3A%3Afunction%3A%3AService:1:"),
         "{key}"
     );
 }
