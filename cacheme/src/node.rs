@@ -32,7 +32,7 @@ pub trait Node: Sized + Send + Sync + 'static {
     /// unless the node says `codec = ...`.
     type Codec;
 
-    /// Name, version and tiers. Called once per runtime.
+    /// Name, version and tiers. Called when a runtime first sees the node, and now and then later.
     fn meta() -> Meta;
 
     /// What was annotated: of a function, all its instances are the same.
