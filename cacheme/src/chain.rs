@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +11,16 @@ use bytes::Bytes;
 
 use crate::bulkhead::Bulkhead;
 use crate::clock::Clock;
+use crate::envelope::Seal;
 use crate::error::{BoxError, Error, Result};
-use crate::flight::catch_panic;
 use crate::jitter::Jitter;
-use crate::key::Key;
+use crate::key::{Key, Keys};
 use crate::life::Life;
 use crate::meta::Meta;
 use crate::node::Node;
+use crate::panic::{catch_panic, panic_message};
 use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
-use crate::storage::{Entry, LocalCache, Ready, Storage, StorageFuture};
+use crate::storage::{Entry, Found, LocalCache, Ready, Storage, StorageFuture};
 
 /// The tiers of a node, nearest first, and its figures.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Chain {
     pub(crate) tiers: Vec<Link>,
     /// How many tiers, the first ones, are local: they are asked without starting a flight.
     leading: usize,
+    /// What the digests of its entries begin with.
+    seed: u64,
     jitter: Option<Jitter>,
     pub(crate) bulkhead: Option<Arc<Bulkhead>>,
     pub(crate) counters: NodeCounters,
@@ -104,6 +108,7 @@ impl Chain {
             },
             type_name,
             leading: remote.unwrap_or(tiers.len()),
+            seed: Seal::seed(&meta),
             meta,
             tiers,
             counters: NodeCounters::new(),
@@ -136,6 +141,11 @@ impl Chain {
 
     pub(crate) fn remotes(&self) -> impl Iterator<Item = Remote<'_>> {
         self.tiers.iter().filter_map(Link::remote)
+    }
+
+    /// What writes the keys of its entries under a prefix.
+    pub(crate) fn keys<'a>(&'a self, prefix: &'a str) -> Keys<'a> {
+        Keys::new(&self.meta, self.seed, prefix)
     }
 
     pub(crate) fn has_remote(&self) -> bool {
@@ -173,6 +183,20 @@ impl Link {
     /// The storage's name.
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// What the tier found, counted.
+    pub(crate) fn counted<V>(&self, found: Result<Found<V>, Miss>) -> Option<Found<V>> {
+        match found {
+            Ok(found) => {
+                self.counters.hit();
+                Some(found)
+            }
+            Err(reason) => {
+                self.counters.miss(reason);
+                None
+            }
+        }
     }
 
     pub(crate) fn local(&self) -> Option<&Arc<LocalCache>> {
@@ -254,6 +278,7 @@ async fn within<'a, T>(
     deadline: Duration,
     operation: impl FnOnce() -> StorageFuture<'a, T>,
 ) -> Result<T, BoxError> {
-    let operation = catch_panic(async { operation().await });
-    tokio::time::timeout(deadline, operation).await??
+    let begun = panic::catch_unwind(AssertUnwindSafe(operation));
+    let operation = begun.map_err(|panic| panic_message(&*panic))?;
+    tokio::time::timeout(deadline, catch_panic(operation)).await??
 }

@@ -71,6 +71,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod batcher;
 mod builder;
 mod bulkhead;
 mod cached;
@@ -93,6 +94,7 @@ mod lock;
 mod meta;
 mod node;
 mod nothing;
+mod panic;
 #[doc(hidden)]
 pub mod private;
 mod registry;

@@ -13,10 +13,10 @@ use tokio::time::timeout;
 use crate::bulkhead::{Bulkhead, Place};
 use crate::codec::Cacheable;
 use crate::error::{BoxError, Error, Result};
-use crate::flight::panic_message;
 use crate::life::Life;
 use crate::lock::lock;
 use crate::node::{Id, Node};
+use crate::panic::panic_message;
 use crate::runtime::Cacheme;
 
 /// What a loader returns. Any error that is `Error + Send + Sync` becomes a [`BoxError`] by `?`, and

@@ -140,6 +140,8 @@ impl Launch for MysqlServer {
             .args(SIZES)
             .arg(format!("--port={}", self.port))
             .arg(format!("--datadir={}", folder.join("data").display()))
+            // A server that starts removes the temporary tables that are there, whosever they are.
+            .arg(format!("--tmpdir={}", folder.display()))
             .arg(format!("--socket={}", self.socket().display()))
             .arg(format!("--init-file={}", folder.join("init.sql").display()))
             .args(&self.options);
@@ -248,6 +250,7 @@ fn template() -> &'static TempDir {
             .arg("--auth-root-authentication-method=normal")
             .arg("--skip-test-db")
             .arg(format!("--datadir={}", folder.path().display()))
+            .arg(format!("--tmpdir={}", folder.path().display()))
             .stdin(Stdio::null())
             .output();
         let made =

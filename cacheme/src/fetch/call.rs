@@ -16,12 +16,13 @@ use tokio::sync::oneshot;
 use super::{Boarding, Fetch, Loader, Reads, Source};
 use crate::cached::Cached;
 use crate::error::{BoxError, Error};
-use crate::flight::{Aim, Led, Outcomes, Purpose, Work, catch_unwind, panic_message};
+use crate::flight::{Aim, Led, Outcomes, Purpose, Work};
 use crate::function::Shape;
 use crate::life::Life;
 use crate::load::Loaded;
 use crate::meta::Meta;
 use crate::node::Node;
+use crate::panic::{catch_unwind, panic_message};
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
@@ -170,7 +171,8 @@ impl<N: Node> Fetch<N> {
                 }
                 Boarding::Leads(flight) => {
                     let (asked, source) = asking(S::CAN_FAIL);
-                    let led = self.depart(runtime, &prefix, work, vec![flight], source, reads);
+                    let led =
+                        self.depart(runtime, &prefix, work, vec![flight.into()], source, reads);
                     return match led {
                         Ok(led) => {
                             let meta = &self.chain().meta;
@@ -217,7 +219,7 @@ where
     if let Some(own) = own.await {
         return own;
     }
-    let outcome = outcomes.take(1).pop().flatten();
+    let outcome = outcomes.take_one(0);
     let outcome = outcome.unwrap_or_else(|| Err(Error::lost(meta.name())));
     match (outcome, load) {
         (Ok(value), _) => shape.join(value.into_value()),
@@ -246,8 +248,9 @@ where
         Some(ttl) => Life::at_most(ttl),
         None => Life::NONE,
     };
-    let mut loading = pin!(catch_unwind(load()));
-    let loaded = match first(loading.as_mut(), reply.closed()).await {
+    let loading = pin!(load());
+    let mut loading = catch_unwind(loading);
+    let loaded = match first(&mut loading, reply.closed()).await {
         First::One(loaded) => loaded,
         // The deadline has passed, or the tokio runtime that did the flight's work is gone.
         First::Other(()) if S::CAN_FAIL => return None,

@@ -188,8 +188,8 @@ impl<N: Node> Fetch<N> {
                     aim = joined;
                 }
                 Boarding::Leads(flight) => {
-                    let (flights, reads) = (vec![flight], Reads::Tiers);
-                    let led = self.depart(runtime, &prefix, work, flights, source(), reads)?;
+                    let (legs, reads) = (vec![flight.into()], Reads::Tiers);
+                    let led = self.depart(runtime, &prefix, work, legs, source(), reads)?;
                     return self.outcome(&led, outcomes).await;
                 }
             }
@@ -203,8 +203,7 @@ impl<N: Node> Fetch<N> {
         outcomes: Arc<Outcomes<Cached<V>>>,
     ) -> Result<Cached<V>> {
         led.until(outcomes.over(0..1)).await;
-        let mut outcome = outcomes.take(1);
-        let outcome = outcome.pop().flatten();
+        let outcome = outcomes.take_one(0);
         outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())))
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::run::Leg;
 use super::{Boarding, Fetch, Loader, Reads, Source};
 use crate::cached::Cached;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Outcomes, Waiting, Work};
+use crate::flight::{Aim, Outcomes, Waiting, Work};
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -51,10 +52,10 @@ type Wanted<N> = (usize, Aim<N>);
 /// What became of the nodes of a batch that the leading local tiers didn't have.
 struct Boarded<N: Node, V> {
     /// The flights that this batch leads.
-    flights: Vec<Flight<N, Cached<V>>>,
+    legs: Vec<Leg<N, V>>,
     /// The place in the result of each.
     places: Vec<usize>,
-    /// Nodes that are there once more: the place in the result, and that in `flights`.
+    /// Nodes that are there once more: the place in the result, and that in `legs`.
     twins: Vec<(usize, usize)>,
     /// Nodes that others' flights are under way for.
     joined: Vec<(Wanted<N>, Waiting<Cached<V>>)>,
@@ -121,14 +122,14 @@ impl<N: Node> Fetch<N> {
                 std::mem::take(&mut missing),
             );
             let Boarded {
-                flights,
+                legs,
                 places,
                 twins,
                 joined,
             } = boarded;
-            if !flights.is_empty() {
+            if !legs.is_empty() {
                 let (source, reads) = (Source::Own(load()), Reads::Tiers);
-                let led = self.depart(runtime, prefix, work, flights, source, reads)?;
+                let led = self.depart(runtime, prefix, work, legs, source, reads)?;
                 led.until(outcomes.over(0..places.len())).await;
                 let outcomes = outcomes.take(places.len());
                 for (&place, outcome) in places.iter().zip(outcomes) {
@@ -166,7 +167,7 @@ impl<N: Node> Fetch<N> {
 
         let asked = missing.len();
         let mut boarded = Boarded {
-            flights: Vec::with_capacity(asked),
+            legs: Vec::with_capacity(asked),
             places: Vec::with_capacity(asked),
             twins: Vec::new(),
             joined: Vec::new(),
@@ -176,7 +177,7 @@ impl<N: Node> Fetch<N> {
             let mut shared = Vec::new();
             let mut table = self.flights.lock();
             for (place, aim) in missing.by_ref().take(AT_ONCE) {
-                let flight = boarded.flights.len();
+                let flight = boarded.legs.len();
                 match self.board(runtime, &mut table, aim, work, outcomes, flight) {
                     Boarding::There(entry) => values[place] = Some(Ok(entry.into_value())),
                     Boarding::Joins(_, waiting, _) if waiting.is_of(outcomes) => {
@@ -187,7 +188,7 @@ impl<N: Node> Fetch<N> {
                         shared.push(work);
                     }
                     Boarding::Leads(flight) => {
-                        boarded.flights.push(flight);
+                        boarded.legs.push(flight.into());
                         boarded.places.push(place);
                     }
                 }
@@ -196,7 +197,7 @@ impl<N: Node> Fetch<N> {
             shared.iter().for_each(Work::share);
         }
         // Counted before the wait, which may be cancelled.
-        let joined = asked - boarded.flights.len();
+        let joined = asked - boarded.legs.len();
         self.chain().counters.add(NodeEvent::Joined, joined);
         boarded
     }

@@ -11,7 +11,7 @@ use super::run::Run;
 use crate::cached::Cached;
 use crate::codec::Cacheable;
 use crate::error::Result;
-use crate::flight::{Aim, Flight, Outcomes, Purpose, Waiting, Work, catch_panic};
+use crate::flight::{Aim, Flight, Outcomes, Purpose, Waiting, Work};
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -107,13 +107,9 @@ impl<N: Node> Fetch<N> {
             }
             Looking::Leads(flight) => {
                 self.chain.counters.add(NodeEvent::Passed, 1);
-                let look = async move {
-                    // A flight that a panic drops lands with it.
-                    let _ = catch_panic(run.look(flight)).await;
-                };
-                let led = work.lead(Box::pin(look), tokio);
+                let led = work.lead(Box::pin(run.look(flight)), tokio);
                 led.until(outcomes.over(0..1)).await;
-                value(outcomes.take(1).pop().flatten())
+                value(outcomes.take_one(0))
             }
             Looking::Alone(aim) => self.find_alone(runtime, &prefix, &aim).await,
         }
@@ -179,7 +175,7 @@ impl<N: Node> Run<N> {
     /// Does the work of a flight that doesn't load. It ends without an outcome where no tier has
     /// the value.
     async fn look<V: Cacheable<N::Codec>>(self, flight: Flight<N, Cached<V>>) {
-        let open = self.legs(vec![flight]);
+        let open = self.keyed(vec![flight.into()]);
         self.find(1, open, &mut Vec::new()).await;
     }
 }

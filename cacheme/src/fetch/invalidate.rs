@@ -4,7 +4,7 @@ use super::Fetch;
 use crate::chain::Chain;
 use crate::error::Result;
 use crate::flight::{Aim, Flights};
-use crate::key::{Key, Keys};
+use crate::key::Key;
 use crate::node::Node;
 use crate::runtime::Cacheme;
 
@@ -35,7 +35,7 @@ impl<N: Node> Fetch<N> {
         let prefix = runtime.prefix();
         let key = if self.chain.has_remote() {
             self.tokio()?;
-            Some(Keys::new(&self.chain.meta, &prefix.text).of(&node)?.0)
+            Some(self.chain.keys(&prefix.text).of(&node)?.0)
         } else {
             None
         };

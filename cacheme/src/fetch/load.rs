@@ -10,9 +10,10 @@ use crate::cached;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::{Flight, catch_panic};
+use crate::flight::Flight;
 use crate::load::{LoadContext, Loaded};
 use crate::node::{Id, Node};
+use crate::panic::catch_panic;
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
@@ -77,7 +78,7 @@ impl<N: Node> Run<N> {
         let mut loaded = Loaded::default();
         for node in nodes {
             let id = Id(node.duplicate());
-            let value = Arc::clone(&gather).load(&call, node).await;
+            let value = gather.load(&call, node).await;
             loaded.put(id, value);
         }
         Ok(loaded)
@@ -103,10 +104,10 @@ impl Call {
         let cx = LoadContext::new(self.runtime.clone(), node, bulkhead);
         let deadline = self.runtime.load_timeout();
         let started = Instant::now();
-        let loading = async {
+        let loading = pin!(async {
             let _inside = cx.enter().await?;
             load(nodes, cx.clone()).await
-        };
+        });
         let mut loading = pin!(catch_panic(loading));
         let ended = loop {
             match tokio::time::timeout(deadline, &mut loading).await {

@@ -28,14 +28,12 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
 use self::gather::Gather;
-use self::run::Run;
+use self::run::{Leg, Run};
 use crate::cached::{self, Cached};
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{
-    Aim, Flight, Flights, Led, Outcomes, Purpose, Table, Waiting, Work, catch_panic,
-};
+use crate::flight::{Aim, Flight, Flights, Led, Outcomes, Purpose, Table, Waiting, Work};
 use crate::load::{LoadContext, Loaded};
 use crate::meta::Meta;
 use crate::node::Node;
@@ -236,22 +234,19 @@ impl<N: Node> Fetch<N> {
         })
     }
 
-    /// Begins the work of `flights`, which outlives the caller.
+    /// Begins the work of flights, which outlives the caller.
     fn depart<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         prefix: &Arc<Prefix>,
         work: Work,
-        flights: Vec<Flight<N, Cached<V>>>,
+        legs: Vec<Leg<N, V>>,
         source: Source<N, V>,
         reads: Reads,
     ) -> Result<Led> {
         let tokio = self.tokio()?;
         let run = self.run::<V>(runtime, prefix, &work)?;
-        let lead = async move {
-            // Flights that a panic drops land with it.
-            let _ = catch_panic(run.lead(flights, source, reads)).await;
-        };
+        let lead = run.lead(legs, source, reads);
         Ok(work.lead(Box::pin(lead), tokio))
     }
 

@@ -4,7 +4,7 @@ use super::Fetch;
 use crate::chain::Remote;
 use crate::codec::Cacheable;
 use crate::error::Result;
-use crate::key::{Key, Keys};
+use crate::key::Key;
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -128,7 +128,7 @@ impl<N: Load> Fetch<N> {
 impl<N: Node> Fetch<N> {
     /// The key of a node's entries in remote tiers, with their digest.
     pub(super) fn sealed(&self, prefix: &Prefix, node: &N) -> Result<(Key, u64)> {
-        Keys::new(&self.chain.meta, &prefix.text).of(node)
+        self.chain.keys(&prefix.text).of(node)
     }
 
     /// Reads one entry of one remote tier, outside of a flight.

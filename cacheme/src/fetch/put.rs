@@ -1,6 +1,7 @@
 //! Values that are at hand, put into every tier.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use super::run::{Arrived, Leg};
 use crate::cached::Source;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Outcomes, Purpose, Work, catch_panic};
-use crate::key::Keys;
+use crate::flight::{Aim, Flight, Outcomes, Purpose, Work};
 use crate::life::Life;
 use crate::load::Load;
 use crate::node::{Id, Node};
+use crate::panic::catch_panic;
 use crate::runtime::{Cacheme, Prefix};
 
 impl Cacheme {
@@ -130,13 +131,13 @@ impl<N: Node> Fetch<N> {
         let chain = Arc::clone(&self.chain);
         let (done, outcome) = oneshot::channel();
         let write = async move {
-            let kept = catch_panic(async {
+            let keep = async {
                 let kept = run.keep_remote(&arrived, &[]).await;
                 // Those whose life ended meanwhile are in some tiers only.
                 run.forget(&arrived).await;
                 kept
-            });
-            let kept = kept.await;
+            };
+            let kept = catch_panic(pin!(keep)).await;
             let kept =
                 kept.unwrap_or_else(|message| Err(Error::panic(chain.meta.name(), &message)));
             Flight::land_all(arrived.into_iter().map(Arrived::landing));
@@ -156,7 +157,7 @@ impl<N: Node> Fetch<N> {
         work: &Work,
         values: HashMap<Id<N>, (V, Life)>,
     ) -> Result<Vec<Arrived<N, V>>> {
-        let mut keys = Keys::new(&self.chain.meta, &prefix.text);
+        let mut keys = self.chain.keys(&prefix.text);
         let mut key = |node| {
             let has_remote = self.chain.has_remote();
             has_remote.then(|| keys.of(node)).transpose()

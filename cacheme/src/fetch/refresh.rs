@@ -47,7 +47,8 @@ impl<N: Node> Fetch<N> {
             let (mut table, flights) = (self.flights.lock(), &self.flights);
             flights.start(&mut table, aim, &work, &outcomes, 0, Purpose::Load)
         };
-        let led = self.depart(runtime, &prefix, work, vec![flight], source, Reads::Nothing)?;
+        let (legs, reads) = (vec![flight.into()], Reads::Nothing);
+        let led = self.depart(runtime, &prefix, work, legs, source, reads)?;
         Ok(self.outcome(&led, outcomes).await?.into_value())
     }
 }

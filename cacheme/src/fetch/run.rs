@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use super::{Reads, Source, ValueType};
 use crate::cached::{self, Cached};
+use bytes::Bytes;
+
 use crate::chain::{Chain, Link};
 use crate::codec::Cacheable;
 use crate::envelope::{Opened, Seal};
 use crate::error::{BoxError, Result};
-use crate::flight::{Aim, Flight, Flights, Work, panic_message};
-use crate::key::{Key, Keys};
+use crate::flight::{Flight, Flights, Work};
+use crate::key::Key;
 use crate::node::Node;
+use crate::panic::panic_message;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::{Miss, NodeEvent};
 use crate::storage::Found;
@@ -32,7 +35,7 @@ pub(super) struct Run<N> {
 /// One flight of the batch.
 pub(super) struct Leg<N: Node, V> {
     pub(super) flight: Flight<N, Cached<V>>,
-    /// With the digest of its entries; absent where no tier is remote.
+    /// With the digest of its entries; absent at first, and where no tier is remote.
     pub(super) key: Option<(Key, u64)>,
 }
 
@@ -54,26 +57,37 @@ pub(super) struct Arrived<N: Node, V> {
 impl<N: Node> Run<N> {
     pub(super) async fn lead<V: Cacheable<N::Codec>>(
         self,
-        flights: Vec<Flight<N, Cached<V>>>,
+        legs: Vec<Leg<N, V>>,
         source: Source<N, V>,
         reads: Reads,
     ) {
-        let requests = flights.len();
-        let mut open = self.legs(flights);
+        let requests = legs.len();
+        let mut open = self.keyed(legs);
         let mut down = Vec::new();
         if reads == Reads::Tiers {
             open = self.find(requests, open, &mut down).await;
         }
-        if open.is_empty() {
-            return;
+        if !open.is_empty() {
+            // Boxed, so that a flight that finds its value is small.
+            Box::pin(self.fill(open, source, reads, &down)).await;
         }
+    }
+
+    /// Loads, and puts what was loaded into the tiers but those that are `down`.
+    async fn fill<V: Cacheable<N::Codec>>(
+        &self,
+        open: Vec<Leg<N, V>>,
+        source: Source<N, V>,
+        reads: Reads,
+        down: &[usize],
+    ) {
         let loaded = self.load(open, source).await;
         if reads == Reads::Nothing {
             self.forget(&loaded).await;
         }
         self.keep_local(&loaded);
         // What couldn't be written is counted, and no failure of the load.
-        let _ = self.keep_remote(&loaded, &down).await;
+        let _ = self.keep_remote(&loaded, down).await;
         if reads == Reads::Nothing {
             // Those whose life ended meanwhile are in some tiers only.
             self.forget(&loaded).await;
@@ -96,20 +110,18 @@ impl<N: Node> Run<N> {
         self.keep_local(&read);
         if self.lacks_remote(&read) {
             Flight::answer_all(read.iter().map(Arrived::answer));
-            let _ = self.keep_remote(&read, down).await;
+            let _ = Box::pin(self.keep_remote(&read, down)).await;
         }
         Flight::land_all(read.into_iter().map(Arrived::landing));
         open
     }
 
-    /// Flights whose key can't be written land with that error.
-    pub(super) fn legs<V>(&self, flights: Vec<Flight<N, Cached<V>>>) -> Vec<Leg<N, V>> {
-        let leg = |flight| Leg { flight, key: None };
-        let mut legs: Vec<_> = flights.into_iter().map(leg).collect();
+    /// Gives the flights their keys. Those whose key can't be written land with that error.
+    pub(super) fn keyed<V>(&self, mut legs: Vec<Leg<N, V>>) -> Vec<Leg<N, V>> {
         if !self.chain.has_remote() {
             return legs;
         }
-        let mut keys = Keys::new(&self.chain.meta, &self.prefix.text);
+        let mut keys = self.chain.keys(&self.prefix.text);
         let mut failed = Vec::new();
         for leg in &mut legs {
             match keys.of(leg.flight.aim().node()) {
@@ -135,64 +147,66 @@ impl<N: Node> Run<N> {
         mut open: Vec<Leg<N, V>>,
         down: &mut Vec<usize>,
     ) -> (Vec<Arrived<N, V>>, Vec<Leg<N, V>>) {
-        let mut arrived = Vec::new();
-        for (lacking, link) in self.chain.behind() {
+        let mut arrived = Vec::with_capacity(open.len());
+        for (place, link) in self.chain.behind() {
             if open.is_empty() || !self.runtime.is_enabled() {
                 break;
             }
-            let answers = self.ask(link, &open).await;
-            if matches!(answers.first(), Some(Err(Miss::Unavailable))) {
-                down.push(lacking);
-            }
             let asked = std::mem::take(&mut open);
-            let now = self.runtime.clock().monotonic();
-            for (leg, answer) in asked.into_iter().zip(answers) {
-                match answer {
-                    Ok(found) => {
-                        link.counters.hit();
-                        let Found { value, left, age } = found;
-                        arrived.push(Arrived {
-                            leg,
-                            value,
-                            source: cached::Source::Tier(Arc::clone(link.name())),
-                            age,
-                            at: now,
-                            until: left.map(|left| now.saturating_add(left)),
-                            lacking,
-                        });
+            if let Some(cache) = link.local() {
+                let at = self.runtime.clock().monotonic();
+                for leg in asked {
+                    let aim = leg.flight.aim();
+                    match link.counted(cache.find(aim.scope, aim.node())) {
+                        Some(found) => arrived.push(leg.arrives(found, at, link, place)),
+                        None => open.push(leg),
                     }
-                    Err(reason) => {
-                        link.counters.miss(reason);
-                        open.push(leg);
+                }
+            } else if let Some(remote) = link.remote() {
+                let keys = asked
+                    .iter()
+                    .filter_map(|leg| Some(leg.key.as_ref()?.0.clone()));
+                let keys: Vec<_> = keys.collect();
+                let frames = remote.read(&keys, self.runtime.storage_timeout()).await;
+                if matches!(frames.first(), Some(Err(Miss::Unavailable))) {
+                    down.push(place);
+                }
+                let at = self.runtime.clock().monotonic();
+                let now = remote.now(&**self.runtime.clock());
+                for (leg, frame) in asked.into_iter().zip(frames) {
+                    let digest = leg.key.as_ref().map_or(0, |(_, digest)| *digest);
+                    let decode =
+                        |frame: Bytes| self.value_type.decode::<V, N::Codec>(digest, &frame, now);
+                    match link.counted(frame.and_then(decode)) {
+                        Some(found) => arrived.push(leg.arrives(found, at, link, place)),
+                        None => open.push(leg),
                     }
                 }
             }
         }
         (arrived, open)
     }
+}
 
-    /// Asks one tier, in one round trip if it is remote.
-    async fn ask<V: Cacheable<N::Codec>>(
-        &self,
-        link: &Link,
-        legs: &[Leg<N, V>],
-    ) -> Vec<Result<Found<V>, Miss>> {
-        if let Some(cache) = link.local() {
-            let find = |aim: &Aim<N>| cache.find(aim.scope, aim.node());
-            let get = |leg: &Leg<N, V>| find(leg.flight.aim());
-            return legs.iter().map(get).collect();
+impl<N: Node, V> From<Flight<N, Cached<V>>> for Leg<N, V> {
+    fn from(flight: Flight<N, Cached<V>>) -> Self {
+        Self { flight, key: None }
+    }
+}
+
+impl<N: Node, V> Leg<N, V> {
+    /// The flight with what a tier gave at this time.
+    fn arrives(self, found: Found<V>, at: Duration, link: &Link, place: usize) -> Arrived<N, V> {
+        let Found { value, left, age } = found;
+        Arrived {
+            leg: self,
+            value,
+            source: cached::Source::Tier(Arc::clone(link.name())),
+            age,
+            at,
+            until: left.map(|left| at.saturating_add(left)),
+            lacking: place,
         }
-        let Some(remote) = link.remote() else {
-            return Vec::new();
-        };
-        let sealed = legs.iter().filter_map(|leg| leg.key.clone());
-        let (keys, digests): (Vec<_>, Vec<_>) = sealed.unzip();
-        let frames = remote.read(&keys, self.runtime.storage_timeout()).await;
-        let now = remote.now(&**self.runtime.clock());
-        let answers = digests.into_iter().zip(frames);
-        answers
-            .map(|(digest, frame)| self.value_type.decode::<V, N::Codec>(digest, &frame?, now))
-            .collect()
     }
 }
 

@@ -18,10 +18,7 @@ mod work;
 use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::panic::{self, AssertUnwindSafe};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Poll;
 use std::thread;
 
 use foldhash::fast::RandomState;
@@ -249,19 +246,21 @@ impl<N: Node, V> Flight<N, V> {
             flight.outcomes.give(flight.place, Some(outcome));
             flight
         };
-        let mut landed: Vec<_> = landing.into_iter().map(give).collect();
-        let Some(first) = landed.first() else {
+        let mut landed = landing.into_iter().map(give);
+        // By itself, so that one flight needs no list.
+        let Some(mut first) = landed.next() else {
             return;
         };
+        let mut others: Vec<_> = landed.collect();
         let (flights, outcomes) = (Arc::clone(&first.flights), Arc::clone(&first.outcomes));
         let mut table = flights.lock();
-        for flight in &mut landed {
+        for flight in std::iter::once(&mut first).chain(&mut others) {
             table.clear(flight);
             flight.has_landed = true;
         }
         drop(table);
         // Who is woken finds itself the only one to hold the outcomes, if it is.
-        drop(landed);
+        drop((first, others));
         outcomes.announce();
     }
 
@@ -315,32 +314,4 @@ impl<N: Node> Drop for Bar<'_, N> {
             }
         }
     }
-}
-
-/// Runs a future and turns a panic in it into its message.
-pub(crate) async fn catch_panic<F: Future>(future: F) -> Result<F::Output, String> {
-    let ended = catch_unwind(future).await;
-    ended.map_err(|panic| panic_message(&*panic))
-}
-
-/// Runs a future and catches a panic in it.
-pub(crate) async fn catch_unwind<F: Future>(future: F) -> thread::Result<F::Output> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|cx| {
-        // After a panic the future is not polled again, only dropped.
-        let poll = AssertUnwindSafe(|| future.as_mut().poll(cx));
-        match panic::catch_unwind(poll) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    })
-    .await
-}
-
-/// What a panic said.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").to_owned()
 }

@@ -12,9 +12,13 @@ use crate::error::Result;
 /// `None` for a flight that ended without one.
 #[derive(Debug)]
 pub(crate) struct Outcomes<V> {
-    results: Box<[OnceLock<Option<Result<V>>>]>,
+    /// By itself, so that one flight needs no list.
+    first: Place<V>,
+    others: Box<[Place<V>]>,
     changed: Notify,
 }
+
+type Place<V> = OnceLock<Option<Result<V>>>;
 
 /// The end of a flight that a waiter holds.
 #[derive(Debug)]
@@ -24,18 +28,25 @@ pub(crate) struct Waiting<V> {
 }
 
 impl<V> Outcomes<V> {
-    /// Places for so many flights.
+    /// Places for so many flights, at least one.
     pub(crate) fn new(flights: usize) -> Arc<Self> {
         Arc::new(Self {
-            results: (0..flights).map(|_| OnceLock::new()).collect(),
+            first: OnceLock::new(),
+            others: (1..flights).map(|_| OnceLock::new()).collect(),
             changed: Notify::new(),
         })
+    }
+
+    fn place(&self, place: usize) -> &Place<V> {
+        place
+            .checked_sub(1)
+            .map_or(&self.first, |other| &self.others[other])
     }
 
     /// Gives a flight its outcome, of which nobody is told yet. The first one stays.
     pub(super) fn give(&self, place: usize, result: Option<Result<V>>) {
         // The first one was seen already.
-        let _ = self.results[place].set(result);
+        let _ = self.place(place).set(result);
     }
 
     /// Tells all who wait.
@@ -48,8 +59,8 @@ impl<V> Outcomes<V> {
     /// Cancel safe: nothing is lost when the future is dropped.
     pub(crate) async fn over(&self, places: Range<usize>) {
         let are_over = || {
-            let mut results = self.results[places.clone()].iter();
-            results.all(|result| result.get().is_some())
+            let mut places = places.clone();
+            places.all(|place| self.place(place).get().is_some())
         };
         while !are_over() {
             let mut changed = pin!(self.changed.notified());
@@ -66,19 +77,25 @@ impl<V: Clone> Outcomes<V> {
     /// What the flights of the first places ended with, without copies where nobody else waits.
     pub(crate) fn take(self: Arc<Self>, flights: usize) -> Vec<Option<Result<V>>> {
         match Arc::try_unwrap(self) {
-            Ok(own) => {
-                let results = own.results.into_iter().take(flights);
-                results
-                    .map(|result| result.into_inner().flatten())
-                    .collect()
+            Ok(Self { first, others, .. }) => {
+                let places = std::iter::once(first).chain(others).take(flights);
+                places.map(|place| place.into_inner().flatten()).collect()
             }
             Err(shared) => {
-                let results = shared.results[..flights].iter();
-                results
-                    .map(|result| result.get().cloned().flatten())
-                    .collect()
+                let places = (0..flights).map(|place| shared.place(place));
+                places.map(|place| place.get().cloned().flatten()).collect()
             }
         }
+    }
+
+    /// What the flight of one place ended with, without a copy where nobody else waits.
+    pub(crate) fn take_one(self: Arc<Self>, place: usize) -> Option<Result<V>> {
+        let outcome = match (Arc::try_unwrap(self), place.checked_sub(1)) {
+            (Ok(own), None) => own.first.into_inner(),
+            (Ok(own), Some(other)) => own.others.into_iter().nth(other)?.into_inner(),
+            (Err(shared), _) => shared.place(place).get().cloned(),
+        };
+        outcome.flatten()
     }
 }
 
@@ -90,7 +107,7 @@ impl<V> Waiting<V> {
 
     /// Whether its flight has found a value.
     pub(super) fn has_value(&self) -> bool {
-        let outcome = self.outcomes.results[self.place].get();
+        let outcome = self.outcomes.place(self.place).get();
         matches!(outcome, Some(Some(Ok(_))))
     }
 
@@ -107,10 +124,6 @@ impl<V: Clone> Waiting<V> {
     pub(crate) async fn outcome(self) -> Option<Result<V>> {
         let Self { outcomes, place } = self;
         outcomes.over(place..place + 1).await;
-        // Who waits alone has it without a copy.
-        match Arc::try_unwrap(outcomes) {
-            Ok(own) => own.results.into_iter().nth(place)?.into_inner().flatten(),
-            Err(shared) => shared.results[place].get().cloned().flatten(),
-        }
+        outcomes.take_one(place)
     }
 }

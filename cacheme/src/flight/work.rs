@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -14,7 +15,7 @@ use tokio::runtime::Handle;
 
 use crate::lock::lock;
 
-/// A flight's work, which ends without an outcome of its own. It doesn't panic.
+/// A flight's work, which ends without an outcome of its own. Flights that a panic drops land with it.
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Who does the work of some flights that began together. Clones share it.
@@ -103,11 +104,13 @@ impl Led {
         };
         // The caller may be polled outside of the runtime that it began in.
         let entered = tokio.enter();
-        let polled = task.as_mut().poll(cx);
+        let poll = AssertUnwindSafe(|| task.as_mut().poll(cx));
+        let polled = panic::catch_unwind(poll);
         drop(entered);
         match polled {
-            Poll::Pending => self.0.put_back(task, tokio),
-            Poll::Ready(()) => *lock(&self.0.0) = State::Gone,
+            Ok(Poll::Pending) => self.0.put_back(task, tokio),
+            // A panic ends it, as it ends a task.
+            Ok(Poll::Ready(())) | Err(_) => *lock(&self.0.0) = State::Gone,
         }
     }
 }

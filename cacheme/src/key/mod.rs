@@ -21,9 +21,9 @@ use serde::Serialize;
 
 use crate::envelope::Seal;
 use crate::error::{BoxError, Error, Result};
-use crate::flight::panic_message;
 use crate::meta::Meta;
 use crate::node::{KeyPart, Node};
+use crate::panic::panic_message;
 
 /// The key of an entry in a remote storage. Cloning it is cheap.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,14 +50,24 @@ pub(crate) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    /// Keys under `prefix`.
-    pub(crate) fn new(meta: &'a Meta, prefix: &'a str) -> Self {
+    /// Keys under `prefix`, whose digests begin with `seed`, the meta's.
+    pub(crate) fn new(meta: &'a Meta, seed: u64, prefix: &'a str) -> Self {
+        let writer = KeyWriter {
+            // As long as most are, to grow but rarely.
+            text: String::with_capacity(64),
+            ..KeyWriter::default()
+        };
         Self {
             meta,
             prefix,
-            seed: Seal::seed(meta),
-            writer: KeyWriter::default(),
+            seed,
+            writer,
         }
+    }
+
+    /// Keys under `prefix`, of a node whose seed isn't at hand.
+    pub(crate) fn apart(meta: &'a Meta, prefix: &'a str) -> Self {
+        Self::new(meta, Seal::seed(meta), prefix)
     }
 
     /// The key of `node`, and the digest that its entries carry.

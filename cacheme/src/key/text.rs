@@ -123,6 +123,16 @@ macro_rules! scalars {
     )*};
 }
 
+/// Digits stand as they are, whatever the separator.
+macro_rules! digits {
+    ($($method:ident($type:ty))*) => {$(
+        fn $method(self, value: $type) -> Result<(), Unwritable> {
+            self.kinds.push_str(stringify!($type));
+            write!(self.out, "{value}").map_err(ser::Error::custom)
+        }
+    )*};
+}
+
 impl Serializer for &mut Text<'_> {
     type Ok = ();
     type Error = Unwritable;
@@ -138,9 +148,12 @@ impl Serializer for &mut Text<'_> {
         serialize_bool(bool) serialize_char(char) serialize_str(&str)
         serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64)
         serialize_i128(i128)
+        serialize_f32(f32) serialize_f64(f64)
+    }
+
+    digits! {
         serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64)
         serialize_u128(u128)
-        serialize_f32(f32) serialize_f64(f64)
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Unwritable> {

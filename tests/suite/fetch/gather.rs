@@ -75,12 +75,18 @@ async fn as_many_as_make_a_batch_wait_for_no_load() {
 async fn none_gathers_for_longer_than_the_delay() {
     let bench = Bench::new(Acts::Load).await;
     bench.script.set_time(Duration::from_secs(10));
-    let started = tokio::time::Instant::now();
-    let get = |number| bench.runtime.get(Brief { number });
-    let (one, other) = tokio::join!(
-        async { (get(0).await.expect("a value"), started.elapsed()) },
-        async { (get(1).await.expect("a value"), started.elapsed()) },
-    );
+    let get = |number| {
+        let runtime = bench.runtime.clone();
+        tokio::spawn(async move {
+            let started = tokio::time::Instant::now();
+            let value = runtime.get(Brief { number }).await;
+            (value.expect("a value"), started.elapsed())
+        })
+    };
+    let one = get(0);
+    until(|| bench.script.calls().len() == 1).await;
+    let other = get(1);
+    let (one, other) = (one.await.expect("no panic"), other.await.expect("no panic"));
     let seconds = |seconds| Duration::from_secs(seconds);
     assert_eq!(one.0, 0);
     assert!(one.1 < seconds(11), "{:?}", one.1);
@@ -90,6 +96,14 @@ async fn none_gathers_for_longer_than_the_delay() {
         "{:?}",
         other.1
     );
+}
+
+#[tokio::test]
+async fn those_that_are_ready_at_once_go_together() {
+    let bench = Bench::new(Acts::Load).await;
+    let requests = (0..4).map(|number| get(&bench, number)).collect();
+    all_are_answered(requests, 0).await;
+    assert_eq!(bench.script.calls(), [[0, 1, 2, 3]]);
 }
 
 #[tokio::test]
@@ -174,6 +188,7 @@ async fn a_batch_takes_one_place_of_max_loads() {
         requests.push(tokio::spawn(
             async move { runtime.get(Brief { number }).await },
         ));
+        until(|| !bench.script.calls().is_empty()).await;
     }
     until(|| bench.requests() == 50).await;
     bench.script.set(Acts::Load);

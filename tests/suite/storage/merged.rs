@@ -1,8 +1,10 @@
 //! Simultaneous reads of a storage that become one.
 
+use std::ops::Range;
+
 use cacheme::{Cacheme, Miss};
 use cacheme_tests::loader::{Acts, Remote, Script};
-use cacheme_tests::memory::{Call, MemoryStorage, Mode};
+use cacheme_tests::memory::{Call, MemoryStorage, Mode, Operation};
 use tokio::task::JoinSet;
 
 use crate::fetch::{promptly, until};
@@ -16,21 +18,41 @@ async fn bench() -> (Cacheme, MemoryStorage) {
     (builder.build().await.expect("the set-up is right"), far)
 }
 
+/// Gets a number by a task of its own.
+fn get_by(tasks: &mut JoinSet<(u64, u64)>, runtime: &Cacheme, number: u64) {
+    let runtime = runtime.clone();
+    tasks.spawn(async move {
+        let value = runtime.get(Remote { number }).await;
+        (number, value.expect("found or loaded"))
+    });
+}
+
 /// Gets `numbers`, each by a task of its own that begins in this order.
-fn get_each(runtime: &Cacheme, numbers: std::ops::Range<u64>) -> JoinSet<(u64, u64)> {
+fn get_each(runtime: &Cacheme, numbers: Range<u64>) -> JoinSet<(u64, u64)> {
     let mut tasks = JoinSet::new();
-    for number in numbers {
-        let runtime = runtime.clone();
-        tasks.spawn(async move {
-            let value = runtime.get(Remote { number }).await;
-            (number, value.expect("found or loaded"))
-        });
+    numbers.for_each(|number| get_by(&mut tasks, runtime, number));
+    tasks
+}
+
+/// As `get_each`, from a storage that doesn't answer: the first two read alone, the others gather.
+async fn get_each_behind_two(
+    runtime: &Cacheme,
+    far: &MemoryStorage,
+    numbers: Range<u64>,
+) -> JoinSet<(u64, u64)> {
+    let before = far.count(Operation::Get);
+    let mut tasks = JoinSet::new();
+    for (place, number) in numbers.enumerate() {
+        get_by(&mut tasks, runtime, number);
+        if place < 2 {
+            until(|| far.count(Operation::Get) > before + place).await;
+        }
     }
     tasks
 }
 
 /// Puts the nodes of these numbers into the storage, and forgets the calls.
-async fn fill(runtime: &Cacheme, far: &MemoryStorage, numbers: std::ops::Range<u64>) {
+async fn fill(runtime: &Cacheme, far: &MemoryStorage, numbers: Range<u64>) {
     let nodes = numbers.map(|number| Remote { number });
     runtime.get_all(nodes).await.expect("they are loaded");
     far.take_calls();
@@ -41,7 +63,7 @@ async fn reads_beyond_those_under_way_become_one() {
     let (runtime, far) = bench().await;
     fill(&runtime, &far, 0..60).await;
     far.set_mode(Mode::Waits);
-    let tasks = get_each(&runtime, 0..60);
+    let tasks = get_each_behind_two(&runtime, &far, 0..60).await;
     // Not even for those that aren't answered.
     until(|| far.has_begun(Call::Get(58))).await;
     assert_eq!(
@@ -53,6 +75,16 @@ async fn reads_beyond_those_under_way_become_one() {
         assert_eq!(value, number, "each has its own");
     }
     assert_eq!(far.take_calls(), [], "nothing was loaded and written");
+}
+
+#[tokio::test]
+async fn those_that_are_ready_at_once_read_together() {
+    let (runtime, far) = bench().await;
+    fill(&runtime, &far, 0..60).await;
+    for (number, value) in promptly(get_each(&runtime, 0..60).join_all()).await {
+        assert_eq!(value, number);
+    }
+    assert_eq!(far.take_calls(), [Call::Get(60)]);
 }
 
 #[tokio::test]
@@ -73,7 +105,7 @@ async fn what_is_not_there_is_a_miss_for_who_asked_for_it() {
 async fn a_failure_concerns_the_whole_batch_and_nothing_after_it() {
     let (runtime, far) = bench().await;
     far.set_mode(Mode::Waits);
-    let tasks = get_each(&runtime, 0..20);
+    let tasks = get_each_behind_two(&runtime, &far, 0..20).await;
     until(|| far.has_begun(Call::Get(18))).await;
     far.set_mode(Mode::Fails);
     promptly(tasks.join_all()).await;
@@ -98,7 +130,7 @@ async fn one_after_the_other_and_batches_go_as_they_are() {
     }
     assert_eq!(far.take_calls(), [Call::Get(1); 3]);
     far.set_mode(Mode::Waits);
-    let tasks = get_each(&runtime, 0..4);
+    let tasks = get_each_behind_two(&runtime, &far, 0..4).await;
     let batch = runtime.clone();
     let batch = tokio::spawn(async move {
         let nodes = (4..20).map(|number| Remote { number });
@@ -116,7 +148,7 @@ async fn readers_that_go_take_nothing_along() {
     fill(&runtime, &far, 0..10).await;
     for _ in 0..5 {
         far.set_mode(Mode::Waits);
-        let mut tasks = get_each(&runtime, 0..10);
+        let mut tasks = get_each_behind_two(&runtime, &far, 0..10).await;
         until(|| far.has_begun(Call::Get(8))).await;
         tasks.abort_all();
         let again = get_each(&runtime, 5..10);
@@ -140,11 +172,7 @@ fn readers_that_gather_outlive_the_tokio_runtime_of_the_first() {
     second.block_on(fill(&runtime, &far, 0..10));
     far.set_mode(Mode::Waits);
     // Two read, and the third gathers; with the tokio runtime, all of them go.
-    let tasks = first.block_on(async {
-        let tasks = get_each(&runtime, 0..3);
-        until(|| far.has_begun(Call::Get(1))).await;
-        tasks
-    });
+    let tasks = first.block_on(async { get_each_behind_two(&runtime, &far, 0..3).await });
     drop(first);
     drop(tasks);
     far.set_mode(Mode::Works);

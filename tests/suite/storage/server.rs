@@ -336,9 +336,13 @@ fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
     let lag: Duration = lines.iter().map(|line| line.lag).max().unwrap_or_default();
     let longest = lines.iter().map(|line| line.longest).max();
     let resident = lines.iter().map(|line| line.resident).max();
-    let back = thawed.iter().position(|line| line.hits * 2 >= full);
+    // Other tests may have more of the machine by now than before.
+    let after = speed(&thawed[thawed.len() / 2..]);
+    let back = thawed
+        .iter()
+        .position(|line| line.hits * 2 >= full.min(after));
     eprintln!(
-        "{full} hits a line; frozen: {longest:?} the longest request, {memory} to {resident:?} KiB, \
+        "{full} hits a line before, {after} after; frozen: {longest:?} the longest request, {memory} to {resident:?} KiB, \
          {lag:?} late at most; back after {back:?} lines of 250 ms: {thawed:?}"
     );
     assert!(
@@ -351,6 +355,10 @@ fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
     );
     let loads: u64 = frozen.iter().map(|line| line.loads).sum();
     assert!(loads >= 64 * 10, "the loader answers: {loads} loads");
+    assert!(
+        after * 4 >= full,
+        "{full} hits a line before, after: {thawed:?}"
+    );
     let late: Duration = thawed.iter().map(|line| line.lag).sum();
     let within = Duration::from_secs(2) + GRACE + late;
     let back =

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 
 use crate::key::Key;
@@ -61,7 +62,7 @@ pub(in crate::storage) fn last_of_each(entries: &[Entry]) -> Vec<&Entry> {
 
 /// The keys to ask for or to remove, each once.
 pub(in crate::storage) fn each_once(keys: &[Key]) -> Vec<&Key> {
-    let mut seen = HashSet::with_capacity(keys.len());
+    let mut seen = HashSet::with_capacity_and_hasher(keys.len(), RandomState::default());
     keys.iter().filter(|key| seen.insert(*key)).collect()
 }
 

@@ -72,8 +72,11 @@ impl Servers {
 
     /// In a cluster, a node that is down would fail the reads that were merged with its own.
     pub(super) fn parallel_reads(&self) -> Option<usize> {
+        /// To a connection: the server has one to work at while the answer to another is read.
+        const READS: usize = 2;
+
         match &self.setup {
-            Setup::One { .. } | Setup::Watched { .. } => Some(self.reach.pool),
+            Setup::One { .. } | Setup::Watched { .. } => Some(self.reach.pool * READS),
             Setup::Cluster(_) => None,
         }
     }
