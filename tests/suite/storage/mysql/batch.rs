@@ -185,9 +185,7 @@ async fn a_statement_that_lost_a_deadlock_is_sent_again() {
         async move { storage.put_many(&[entry("a", "2"), entry("z", "2")]).await }
     });
     eventually("ours waits for theirs", PATIENCE, async || {
-        let sql =
-            "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
-        server.query::<u64>(sql).await == [1]
+        server.figure("Innodb_row_lock_current_waits").await == 1
     })
     .await;
     let sql = "SELECT 1 FROM cacheme WHERE `key` = 'a' FOR UPDATE";
