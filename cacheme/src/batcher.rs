@@ -1,13 +1,17 @@
 //! Requests that come at the same time, made batches.
 //!
-//! A batch is a task. It takes what the tasks that are ready to run ask for before they wait, so that
-//! those whom one batch answers are the next one, and a request that is alone waits for nobody. While
-//! as many batches are under way as are to be at once, requests gather, until one of these ends, until
-//! there are enough of them, or for a delay: none waits for work that doesn't end.
+//! A batch is a task. Before it takes what there is it yields once, to the tasks that are ready to run: those
+//! whom one batch answers ask again in the meantime, and are the next one. A request that is alone waits for
+//! no other. While as many batches are under way as are worth it, requests gather, until one of these ends,
+//! until there are enough of them, or for a delay: none waits for work that doesn't end.
+//!
+//! Requests of different tokio runtimes don't meet. One that isn't driven, or is shut down, would keep the
+//! others' from being done.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -21,16 +25,22 @@ pub(crate) struct Batcher<R> {
     most: usize,
     batch: Batch,
     state: Mutex<State<R>>,
-    /// That a batch ended, or that enough have gathered.
-    changed: Notify,
 }
 
 struct State<R> {
     under_way: usize,
     /// How many batches have ended so far.
     ended: u64,
-    /// Those that the task that gathers will take.
-    gathered: Vec<R>,
+    /// Those that gather, by tokio runtime.
+    groups: Vec<Group<R>>,
+}
+
+/// Those that a task will take. It is there as long as the task gathers.
+struct Group<R> {
+    tokio: Id,
+    requests: Vec<R>,
+    /// That a batch ended, or that enough have gathered.
+    changed: Arc<Notify>,
 }
 
 /// A batch under way; dropping it ends it.
@@ -41,29 +51,41 @@ impl<R> Drop for Turn<R> {
         let mut state = lock(&self.0.state);
         state.under_way -= 1;
         state.ended += 1;
-        let is_waited_for = !state.gathered.is_empty();
-        drop(state);
-        if is_waited_for {
-            self.0.changed.notify_one();
+        for group in &state.groups {
+            group.changed.notify_one();
         }
     }
 }
 
 /// The task that gathers. Where it is dropped early, with its tokio runtime, so are the requests that
-/// it gathered, and the next one has another task gather.
+/// it gathered.
 struct Gatherer<R> {
     batcher: Arc<Batcher<R>>,
-    /// Whether those that gather now are another one's.
+    tokio: Id,
+    changed: Arc<Notify>,
+    /// Whether it has left its group, and those that come gather anew.
     is_done: bool,
 }
 
 impl<R> Drop for Gatherer<R> {
     fn drop(&mut self) {
         if !self.is_done {
-            // Dropped without the lock: it tells their callers.
-            let left = std::mem::take(&mut lock(&self.batcher.state).gathered);
+            let left = lock(&self.batcher.state).leave(self.tokio);
+            // Without the lock: it tells their callers.
             drop(left);
         }
+    }
+}
+
+impl<R> State<R> {
+    fn group(&mut self, tokio: Id) -> Option<&mut Group<R>> {
+        self.groups.iter_mut().find(|group| group.tokio == tokio)
+    }
+
+    /// Takes the group of a tokio runtime out.
+    fn leave(&mut self, tokio: Id) -> Option<Group<R>> {
+        let place = self.groups.iter().position(|group| group.tokio == tokio)?;
+        Some(self.groups.swap_remove(place))
     }
 }
 
@@ -73,62 +95,71 @@ impl<R: Send + 'static> Batcher<R> {
         let state = State {
             under_way: 0,
             ended: 0,
-            gathered: Vec::new(),
+            groups: Vec::new(),
         };
         Self {
             most,
             batch,
             state: Mutex::new(state),
-            changed: Notify::new(),
         }
     }
 
     /// Has a request done with others, by what `work` gives. That is asked of one request of several,
     /// and has to do for all of them.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     pub(crate) fn take<W, F>(self: &Arc<Self>, request: R, work: impl FnOnce() -> W)
     where
         W: Fn(Turn<R>, Vec<R>) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
+        let tokio = Handle::current();
+        let id = tokio.id();
         let mut state = lock(&self.state);
-        state.gathered.push(request);
-        let (count, ended) = (state.gathered.len(), state.ended);
-        drop(state);
-        if count == 1 {
-            let batcher = Arc::clone(self);
-            let is_done = false;
-            tokio::spawn(Gatherer { batcher, is_done }.gather(ended, work()));
-        } else if count == self.batch.max() {
-            self.changed.notify_one();
+        if let Some(group) = state.group(id) {
+            group.requests.push(request);
+            if group.requests.len() == self.batch.max() {
+                group.changed.notify_one();
+            }
+            return;
         }
-    }
-
-    /// Whether a batch may begin that gathers since `ended` others had ended.
-    fn is_due(&self, ended: u64) -> bool {
-        let state = lock(&self.state);
-        state.under_way < self.most
-            || state.ended != ended
-            || state.gathered.len() >= self.batch.max()
+        let changed = Arc::<Notify>::default();
+        state.groups.push(Group {
+            tokio: id,
+            requests: vec![request],
+            changed: Arc::clone(&changed),
+        });
+        let ended = state.ended;
+        drop(state);
+        let gatherer = Gatherer {
+            batcher: Arc::clone(self),
+            tokio: id,
+            changed,
+            is_done: false,
+        };
+        tokio.spawn(gatherer.gather(ended, work()));
     }
 }
 
 impl<R: Send + 'static> Gatherer<R> {
-    /// Begins batches until there are no requests left, the last one in this task.
+    /// Begins batches until there are no requests left, the last one in this task. `ended` is how many
+    /// had ended when the first request came.
     async fn gather<W, F>(mut self, mut ended: u64, work: W)
     where
         W: Fn(Turn<R>, Vec<R>) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let batcher = Arc::clone(&self.batcher);
         loop {
-            yield_now().await;
             let due = async {
-                while !batcher.is_due(ended) {
-                    batcher.changed.notified().await;
+                while !self.is_due(ended) {
+                    self.changed.notified().await;
                 }
             };
             // Either will do.
-            let _ = timeout(batcher.batch.delay(), due).await;
+            let _ = timeout(self.batcher.batch.delay(), due).await;
+            yield_now().await;
             let (turn, requests) = self.begin(&mut ended);
             let running = work(turn, requests);
             if self.is_done {
@@ -138,18 +169,34 @@ impl<R: Send + 'static> Gatherer<R> {
         }
     }
 
+    /// Whether a batch may begin that gathers since `ended` others had ended.
+    fn is_due(&self, ended: u64) -> bool {
+        let Batcher { most, batch, .. } = &*self.batcher;
+        let mut state = lock(&self.batcher.state);
+        state.under_way < *most
+            || state.ended != ended
+            || state
+                .group(self.tokio)
+                .is_none_or(|group| group.requests.len() >= batch.max())
+    }
+
     /// Begins a batch, and says how many had ended by then.
     fn begin(&mut self, ended: &mut u64) -> (Turn<R>, Vec<R>) {
-        let batcher = &self.batcher;
-        let mut state = lock(&batcher.state);
-        let count = state.gathered.len().min(batcher.batch.max());
-        let requests = state.gathered.drain(..count).collect();
-        // Then the next request has another one gather.
-        self.is_done = state.gathered.is_empty();
+        let max = self.batcher.batch.max();
+        let mut state = lock(&self.batcher.state);
         state.under_way += 1;
         *ended = state.ended;
+        let requests = match state.group(self.tokio) {
+            Some(group) if group.requests.len() > max => group.requests.drain(..max).collect(),
+            _ => {
+                // The next request has another one gather.
+                self.is_done = true;
+                let group = state.leave(self.tokio);
+                group.map_or_else(Vec::new, |group| group.requests)
+            }
+        };
         drop(state);
-        (Turn(Arc::clone(batcher)), requests)
+        (Turn(Arc::clone(&self.batcher)), requests)
     }
 }
 

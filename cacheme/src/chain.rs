@@ -145,7 +145,7 @@ impl Chain {
 
     /// What writes the keys of its entries under a prefix.
     pub(crate) fn keys<'a>(&'a self, prefix: &'a str) -> Keys<'a> {
-        Keys::new(&self.meta, self.seed, prefix)
+        Keys::with_seed(&self.meta, self.seed, prefix)
     }
 
     pub(crate) fn has_remote(&self) -> bool {

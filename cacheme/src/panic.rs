@@ -1,4 +1,5 @@
-//! Panics of other people's code, caught.
+//! Panics of other people's code, caught: of loaders, storages and codecs, none of which may take a flight
+//! or its waiters along.
 
 use std::any::Any;
 use std::future::poll_fn;

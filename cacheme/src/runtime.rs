@@ -175,7 +175,7 @@ impl Cacheme {
     ///
     /// When a field's `Serialize` fails.
     pub fn key<N: Node>(&self, node: &N) -> Result<Key> {
-        let (key, _digest) = Keys::apart(&N::meta(), &self.prefix().text).of(node)?;
+        let (key, _digest) = Keys::new(&N::meta(), &self.prefix().text).of(node)?;
         Ok(key)
     }
 

@@ -7,6 +7,7 @@ mod fetch;
 mod function;
 mod key;
 mod node;
+mod python;
 mod runtime;
 mod storage;
 mod testing;

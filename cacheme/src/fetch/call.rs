@@ -248,16 +248,19 @@ where
         Some(ttl) => Life::at_most(ttl),
         None => Life::NONE,
     };
-    let loading = pin!(load());
-    let mut loading = catch_unwind(loading);
-    let loaded = match first(&mut loading, reply.closed()).await {
-        First::One(loaded) => loaded,
-        // The deadline has passed, or the tokio runtime that did the flight's work is gone.
-        First::Other(()) if S::CAN_FAIL => return None,
-        First::Other(()) => match loading.await {
-            Ok(own) => return Some(own),
-            Err(panic) => resume_unwind(panic),
-        },
+    let loaded = {
+        // Dropped here, before others are answered.
+        let loading = pin!(load());
+        let mut loading = catch_unwind(loading);
+        match first(&mut loading, reply.closed()).await {
+            First::One(loaded) => loaded,
+            // The deadline has passed, or the tokio runtime that did the flight's work is gone.
+            First::Other(()) if S::CAN_FAIL => return None,
+            First::Other(()) => match loading.await {
+                Ok(own) => return Some(own),
+                Err(panic) => resume_unwind(panic),
+            },
+        }
     };
     // Who asked may have gone.
     match loaded.map(|result| shape.split(result)) {

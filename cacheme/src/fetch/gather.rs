@@ -29,9 +29,6 @@ struct Request<N, V> {
 }
 
 impl<N: Node, V: Clone + Send + Sync + 'static> Gather<N, V> {
-    /// How often a request gathers.
-    const TRIES: usize = 3;
-
     pub(super) fn new(batch: Batch, load_all: fn() -> Loader<N, V>) -> Self {
         let loads = Arc::new(Batcher::new(1, batch));
         Self { load_all, loads }
@@ -39,19 +36,15 @@ impl<N: Node, V: Clone + Send + Sync + 'static> Gather<N, V> {
 
     /// Loads a node, with others if there are many at it.
     pub(super) async fn load(&self, call: &Call, node: N) -> Result<(V, Life)> {
-        for _ in 0..Self::TRIES {
-            let (answer, loaded) = oneshot::channel();
-            let id = Id(node.duplicate());
-            self.loads.take(Request { id, answer }, || {
-                let (call, load_all) = (call.clone(), self.load_all);
-                move |turn, requests| load(call.clone(), load_all(), turn, requests)
-            });
-            if let Ok(loaded) = loaded.await {
-                return loaded;
-            }
-            // The tokio runtime of who gathered is gone, and this one's may be there.
-        }
-        Err(Error::lost(call.chain.meta.name()))
+        let (answer, loaded) = oneshot::channel();
+        let id = Id(node);
+        self.loads.take(Request { id, answer }, || {
+            let (call, load_all) = (call.clone(), self.load_all);
+            move |turn, requests| load(call.clone(), load_all(), turn, requests)
+        });
+        // It goes with its tokio runtime, which is this one.
+        let lost = |_| Err(Error::lost(call.chain.meta.name()));
+        loaded.await.unwrap_or_else(lost)
     }
 }
 

@@ -150,13 +150,9 @@ impl<N: Node> Fetch<N> {
                 (None, Some(remote)) => self.read_one(runtime, remote, &sealed).await?,
                 (None, None) => continue,
             };
-            match found {
-                Ok(found) => {
-                    link.counters.hit();
-                    value = Some(found.value);
-                    break;
-                }
-                Err(reason) => link.counters.miss(reason),
+            if let Some(found) = link.counted(found) {
+                value = Some(found.value);
+                break;
             }
         }
         let counters = &self.chain.counters;

@@ -157,11 +157,9 @@ impl<N: Node> Fetch<N> {
         work: &Work,
         values: HashMap<Id<N>, (V, Life)>,
     ) -> Result<Vec<Arrived<N, V>>> {
-        let mut keys = self.chain.keys(&prefix.text);
-        let mut key = |node| {
-            let has_remote = self.chain.has_remote();
-            has_remote.then(|| keys.of(node)).transpose()
-        };
+        let keys = || self.chain.keys(&prefix.text);
+        let mut keys = self.chain.has_remote().then(keys);
+        let mut key = |node| keys.as_mut().map(|keys| keys.of(node)).transpose();
         let values: Vec<_> = values.into_iter().collect();
         let keys = values.iter().map(|(Id(node), _)| key(node));
         let keys: Vec<_> = keys.collect::<Result<_>>()?;

@@ -7,10 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Reads, Source, ValueType};
-use crate::cached::{self, Cached};
 use bytes::Bytes;
 
+use super::{Reads, Source, ValueType};
+use crate::cached::{self, Cached};
 use crate::chain::{Chain, Link};
 use crate::codec::Cacheable;
 use crate::envelope::{Opened, Seal};
@@ -35,7 +35,8 @@ pub(super) struct Run<N> {
 /// One flight of the batch.
 pub(super) struct Leg<N: Node, V> {
     pub(super) flight: Flight<N, Cached<V>>,
-    /// With the digest of its entries; absent at first, and where no tier is remote.
+    /// With the digest of its entries; absent until it is [keyed](Run::keyed), and where no tier is
+    /// remote.
     pub(super) key: Option<(Key, u64)>,
 }
 
@@ -147,12 +148,13 @@ impl<N: Node> Run<N> {
         mut open: Vec<Leg<N, V>>,
         down: &mut Vec<usize>,
     ) -> (Vec<Arrived<N, V>>, Vec<Leg<N, V>>) {
-        let mut arrived = Vec::with_capacity(open.len());
+        let mut arrived = Vec::new();
         for (place, link) in self.chain.behind() {
             if open.is_empty() || !self.runtime.is_enabled() {
                 break;
             }
             let asked = std::mem::take(&mut open);
+            arrived.reserve(asked.len());
             if let Some(cache) = link.local() {
                 let at = self.runtime.clock().monotonic();
                 for leg in asked {

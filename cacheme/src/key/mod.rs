@@ -50,8 +50,13 @@ pub(crate) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
+    /// Keys under `prefix`, of a node whose seed isn't at hand.
+    pub(crate) fn new(meta: &'a Meta, prefix: &'a str) -> Self {
+        Self::with_seed(meta, Seal::seed(meta), prefix)
+    }
+
     /// Keys under `prefix`, whose digests begin with `seed`, the meta's.
-    pub(crate) fn new(meta: &'a Meta, seed: u64, prefix: &'a str) -> Self {
+    pub(crate) fn with_seed(meta: &'a Meta, seed: u64, prefix: &'a str) -> Self {
         let writer = KeyWriter {
             // As long as most are, to grow but rarely.
             text: String::with_capacity(64),
@@ -63,11 +68,6 @@ impl<'a> Keys<'a> {
             seed,
             writer,
         }
-    }
-
-    /// Keys under `prefix`, of a node whose seed isn't at hand.
-    pub(crate) fn apart(meta: &'a Meta, prefix: &'a str) -> Self {
-        Self::new(meta, Seal::seed(meta), prefix)
     }
 
     /// The key of `node`, and the digest that its entries carry.

@@ -1,8 +1,9 @@
 //! Simultaneous reads of a storage made one: a driver reads a hundred entries in little more time
 //! than one.
 //!
-//! As many reads are under way at once as the storage says; others gather meanwhile, for a moment at
-//! most. Reads of many keys are a batch already, and always go as they are.
+//! Reads that come at once go together. While as many are under way as the storage says are worth it,
+//! others gather, until one ends, 64 are there, or a moment has passed. Reads of many keys are a batch
+//! already, and always go as they are.
 //!
 //! Operations are tasks of their own, so that a caller that isn't polled for a while keeps no
 //! connection from others.
@@ -45,7 +46,7 @@ impl Merged {
     /// The longest that reads gather.
     const MOMENT: Duration = Duration::from_millis(2);
 
-    /// `most` is how many reads are under way at once.
+    /// While `most` reads are under way, others gather.
     pub(super) fn new(storage: Arc<dyn Storage>, most: usize) -> Self {
         let batch = Batch::default();
         let batch = batch.with_max(Self::MOST).with_delay(Self::MOMENT);

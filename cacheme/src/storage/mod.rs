@@ -121,8 +121,8 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     }
 
     /// How many reads are worth being under way at a time, such as the number of connections. A
-    /// runtime merges simultaneous reads of few keys beyond it into one batch, which a failure then
-    /// concerns as a whole. `None`, the default, merges none.
+    /// runtime merges reads of few keys that come at once, or while so many are under way, into one
+    /// batch, which a failure then concerns as a whole. `None`, the default, merges none.
     fn parallel_reads(&self) -> Option<usize> {
         None
     }

@@ -102,7 +102,7 @@ impl MemoryStorage {
         self
     }
 
-    /// Has runtimes merge reads beyond so many at a time.
+    /// Has runtimes merge reads, of which so many are worth being under way at a time.
     #[must_use]
     pub fn with_parallel_reads(mut self, reads: usize) -> Self {
         self.parallel_reads = Some(reads);

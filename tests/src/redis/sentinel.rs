@@ -69,6 +69,13 @@ impl RedisSentinel {
         self.ask(0, &["SENTINEL", "FAILOVER", "main"]);
     }
 
+    /// Whether the first server is a replica by now. While it changes sides it closes its connections.
+    pub fn is_first_demoted(&self) -> bool {
+        let first = Connection::open(self.servers[0].port());
+        let info = first.and_then(|mut first| first.ask(&["INFO", "replication"]));
+        info.is_ok_and(|info| info.text().is_some_and(|info| info.contains("role:slave")))
+    }
+
     /// A connection to the master by the word of the last sentinel.
     ///
     /// # Panics

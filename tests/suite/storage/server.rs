@@ -307,8 +307,8 @@ fn speed(lines: &[Line]) -> u64 {
 }
 
 /// Requests of a server that answers none take their deadline, not more; memory is flat; and the
-/// storage is as fast as before two seconds after the server goes on. A busy machine may add how late
-/// it is with other things.
+/// storage is at half of its speed two seconds after the server goes on: of that before, or of that which
+/// the rest of the machine leaves it by then. A busy machine may add how late it is with other things.
 fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
     /// Of a read, or of the write of a refresh.
     const DEADLINE: Duration = Duration::from_secs(1);
@@ -342,8 +342,8 @@ fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
         .iter()
         .position(|line| line.hits * 2 >= full.min(after));
     eprintln!(
-        "{full} hits a line before, {after} after; frozen: {longest:?} the longest request, {memory} to {resident:?} KiB, \
-         {lag:?} late at most; back after {back:?} lines of 250 ms: {thawed:?}"
+        "{full} hits a line before, {after} after; frozen: {longest:?} the longest request, \
+         {memory} to {resident:?} KiB, {lag:?} late at most; back after {back:?} lines of 250 ms: {thawed:?}"
     );
     assert!(
         longest.is_some_and(|longest| longest <= DEADLINE + GRACE + 4 * lag),

@@ -49,7 +49,7 @@ pub(in crate::storage) fn size(entry: &Entry) -> usize {
 
 /// The entries to write: of two with the same key the last one.
 pub(in crate::storage) fn last_of_each(entries: &[Entry]) -> Vec<&Entry> {
-    let mut last = HashMap::with_capacity(entries.len());
+    let mut last = HashMap::with_capacity_and_hasher(entries.len(), RandomState::default());
     for (place, entry) in entries.iter().enumerate() {
         last.insert(entry.key(), place);
     }
