@@ -3,7 +3,9 @@
 //! A batch is a task. Before it takes what there is it yields once, to the tasks that are ready to run: those
 //! whom one batch answers ask again in the meantime, and are the next one. A request that is alone waits for
 //! no other. While as many batches are under way as are worth it, requests gather, until one of these ends,
-//! until there are enough of them, or for a delay: none waits for work that doesn't end.
+//! until there are enough of them, or for a delay: none waits for work that doesn't end. Where several more
+//! are worth it, those that have gathered are shared out among them. Otherwise all requests would come to
+//! be one batch in the end, with nothing to do while it is under way.
 //!
 //! Requests of different tokio runtimes don't meet. One that isn't driven, or is shut down, would keep the
 //! others' from being done.
@@ -18,6 +20,12 @@ use tokio::time::timeout;
 
 use crate::batch::Batch;
 use crate::lock::lock;
+
+/// The requests that a group has room for before its list grows, under the lock.
+const ROOM: usize = 64;
+
+/// Fewer requests aren't shared out: a batch of so many costs each of them little more than a larger one.
+const LEAST: usize = 16;
 
 /// Requests that wait to be one batch.
 pub(crate) struct Batcher<R> {
@@ -126,9 +134,11 @@ impl<R: Send + 'static> Batcher<R> {
             return;
         }
         let changed = Arc::<Notify>::default();
+        let mut requests = Vec::with_capacity(self.batch.max().min(ROOM));
+        requests.push(request);
         state.groups.push(Group {
             tokio: id,
-            requests: vec![request],
+            requests,
             changed: Arc::clone(&changed),
         });
         let ended = state.ended;
@@ -140,6 +150,15 @@ impl<R: Send + 'static> Batcher<R> {
             is_done: false,
         };
         tokio.spawn(gatherer.gather(ended, work()));
+    }
+}
+
+impl<R> Batcher<R> {
+    /// How many of those that have gathered become the next batch while so many are under way.
+    fn share(&self, gathered: usize, under_way: usize) -> usize {
+        let free = self.most.saturating_sub(under_way).max(1);
+        let share = gathered.div_ceil(free).max(LEAST);
+        share.min(self.batch.max())
     }
 }
 
@@ -180,14 +199,16 @@ impl<R: Send + 'static> Gatherer<R> {
                 .is_none_or(|group| group.requests.len() >= batch.max())
     }
 
-    /// Begins a batch, and says how many had ended by then.
+    /// Begins a batch, and says how many others had ended by then.
     fn begin(&mut self, ended: &mut u64) -> (Turn<R>, Vec<R>) {
-        let max = self.batcher.batch.max();
         let mut state = lock(&self.batcher.state);
+        let group = state.group(self.tokio);
+        let gathered = group.map_or(0, |group| group.requests.len());
+        let share = self.batcher.share(gathered, state.under_way);
         state.under_way += 1;
         *ended = state.ended;
         let requests = match state.group(self.tokio) {
-            Some(group) if group.requests.len() > max => group.requests.drain(..max).collect(),
+            Some(group) if share < gathered => group.requests.drain(..share).collect(),
             _ => {
                 // The next request has another one gather.
                 self.is_done = true;

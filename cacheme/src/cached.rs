@@ -12,6 +12,35 @@ pub struct Cached<V> {
     age: Duration,
 }
 
+/// A value as a flight ends with it. Where it came from is a name only for who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Landed<V> {
+    pub(crate) value: V,
+    pub(crate) origin: Origin,
+    pub(crate) age: Duration,
+}
+
+/// A [`Source`] without the name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Origin {
+    /// The place in the chain.
+    Tier(usize),
+    Loaded,
+    Joined,
+}
+
+impl<V> Landed<V> {
+    /// As those see it who waited for another request's flight.
+    pub(crate) fn joined(self) -> Self {
+        let origin = Origin::Joined;
+        Self { origin, ..self }
+    }
+
+    pub(crate) fn into_value(self) -> V {
+        self.value
+    }
+}
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -27,12 +56,6 @@ pub enum Source {
 impl<V> Cached<V> {
     pub(crate) fn new(value: V, source: Source, age: Duration) -> Self {
         Self { value, source, age }
-    }
-
-    /// As another request sees it that joined the flight.
-    pub(crate) fn joined(self) -> Self {
-        let source = Source::Joined;
-        Self { source, ..self }
     }
 
     /// The value.

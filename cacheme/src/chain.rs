@@ -3,24 +3,24 @@
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::bulkhead::Bulkhead;
+use crate::cached::{Cached, Landed, Origin, Source};
 use crate::clock::Clock;
 use crate::envelope::Seal;
 use crate::error::{BoxError, Error, Result};
+use crate::guard::Guard;
 use crate::jitter::Jitter;
 use crate::key::{Key, Keys};
 use crate::life::Life;
 use crate::meta::Meta;
 use crate::node::Node;
-use crate::panic::{catch_panic, panic_message};
 use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
-use crate::storage::{Entry, Found, LocalCache, Ready, Storage, StorageFuture};
+use crate::storage::{Entry, Found, LocalCache, Ready};
 
 /// The tiers of a node, nearest first, and its figures.
 #[derive(Debug)]
@@ -152,6 +152,16 @@ impl Chain {
         self.remotes().next().is_some()
     }
 
+    /// A value with the name of where it came from.
+    pub(crate) fn cached<V>(&self, landed: Landed<V>) -> Cached<V> {
+        let source = match landed.origin {
+            Origin::Tier(place) => Source::Tier(Arc::clone(self.tiers[place].name())),
+            Origin::Loaded => Source::Loaded,
+            Origin::Joined => Source::Joined,
+        };
+        Cached::new(landed.value, source, landed.age)
+    }
+
     /// How long a value with so much life left is kept in one of the tiers; `None` is for ever.
     /// `draw` is the same for all tiers that one value goes into.
     pub(crate) fn ttl(&self, link: &Link, left: Option<Duration>, draw: u64) -> Option<Duration> {
@@ -210,7 +220,7 @@ impl Link {
         match &self.storage {
             Ready::Local(_) => None,
             Ready::Remote(storage) => Some(Remote {
-                storage: &**storage,
+                storage,
                 link: self,
             }),
         }
@@ -225,35 +235,37 @@ pub(crate) fn shortest(one: Option<Duration>, other: Option<Duration>) -> Option
     }
 }
 
-/// A remote tier: its operations end within a deadline, and are counted.
+/// A remote tier, whose operations are counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Remote<'a> {
-    storage: &'a dyn Storage,
+    storage: &'a Guard,
     link: &'a Link,
 }
 
 impl Remote<'_> {
     /// The time by which its entries expire, since the Unix epoch.
     pub(crate) fn now(self, clock: &dyn Clock) -> Duration {
-        self.storage.now().unwrap_or_else(|| clock.unix())
+        self.storage.now(clock)
     }
 
     /// Reads the entries of `keys`, in their order.
-    pub(crate) async fn read(self, keys: &[Key], deadline: Duration) -> Vec<Result<Bytes, Miss>> {
-        match within(deadline, || self.storage.get_many(keys)).await {
-            Ok(found) if found.len() == keys.len() => {
+    pub(crate) async fn read(self, keys: Vec<Key>) -> Vec<Result<Bytes, Miss>> {
+        let asked = keys.len();
+        match self.storage.read(keys).await {
+            Ok(found) => {
                 let found = found.into_iter();
                 found.map(|entry| entry.ok_or(Miss::Absent)).collect()
             }
-            _ => vec![Err(Miss::Unavailable); keys.len()],
+            Err(_) => vec![Err(Miss::Unavailable); asked],
         }
     }
 
     /// Writes entries, and counts whether it could.
-    pub(crate) async fn write(self, entries: &[Entry], deadline: Duration) -> Result<()> {
-        let written = within(deadline, || self.storage.put_many(entries)).await;
-        written.map_err(|error| self.refused(entries.len(), error))?;
-        self.link.counters.wrote(entries.len());
+    pub(crate) async fn write(self, entries: Vec<Entry>) -> Result<()> {
+        let count = entries.len();
+        let written = self.storage.write(entries).await;
+        written.map_err(|error| self.refused(count, error))?;
+        self.link.counters.wrote(count);
         Ok(())
     }
 
@@ -264,21 +276,12 @@ impl Remote<'_> {
     }
 
     /// Removes the entries of `keys`.
-    pub(crate) async fn remove(self, keys: &[Key], deadline: Duration) -> Result<()> {
-        let removed = within(deadline, || self.storage.remove_many(keys)).await;
+    pub(crate) async fn remove(self, keys: Vec<Key>) -> Result<()> {
+        let count = keys.len();
+        let removed = self.storage.remove(keys).await;
         removed.map_err(|error| {
-            self.link.counters.failed(keys.len());
+            self.link.counters.failed(count);
             Error::storage_failed(&self.link.name, "remove entries", error)
         })
     }
-}
-
-/// Ends an operation at its deadline, and turns a panic in it into an error.
-async fn within<'a, T>(
-    deadline: Duration,
-    operation: impl FnOnce() -> StorageFuture<'a, T>,
-) -> Result<T, BoxError> {
-    let begun = panic::catch_unwind(AssertUnwindSafe(operation));
-    let operation = begun.map_err(|panic| panic_message(&*panic))?;
-    tokio::time::timeout(deadline, catch_panic(operation)).await??
 }

@@ -86,6 +86,7 @@ mod flight;
 #[doc(hidden)]
 pub mod function;
 mod global;
+mod guard;
 mod jitter;
 mod key;
 mod life;

@@ -76,15 +76,15 @@ struct Core {
     /// The chains of all of these, also the lock under which one is added.
     chains: Mutex<Vec<Arc<Chain>>>,
     state: TypeMap,
-    prefix: RwLock<Arc<Prefix>>,
+    prefix: RwLock<Prefix>,
     /// The prefix's scope, for hits; [`NOWHERE`] while caching is off.
     scope: AtomicU64,
 }
 
 /// What stands in front of every key.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Prefix {
-    pub(crate) text: String,
+    text: Option<Arc<str>>,
     /// A hash of it, which sets flights and entries in local tiers apart; 0 for none.
     pub(crate) scope: u64,
 }
@@ -99,6 +99,12 @@ pub(crate) struct Settings {
     /// What stands for storages that aren't registered.
     #[cfg(feature = "testing")]
     pub(crate) stand_ins: Option<StandIns>,
+}
+
+impl Prefix {
+    pub(crate) fn text(&self) -> &str {
+        self.text.as_deref().unwrap_or_default()
+    }
 }
 
 impl Cacheme {
@@ -151,7 +157,7 @@ impl Cacheme {
         if lock(&self.core.storages).contains_key(&name) {
             return Err(taken());
         }
-        let ready = storage.open(&name, self.clock()).await?;
+        let ready = storage.open(&name, &self.core.settings).await?;
         let mut storages = lock(&self.core.storages);
         if storages.contains_key(&name) {
             return Err(taken());
@@ -175,7 +181,7 @@ impl Cacheme {
     ///
     /// When a field's `Serialize` fails.
     pub fn key<N: Node>(&self, node: &N) -> Result<Key> {
-        let (key, _digest) = Keys::new(&N::meta(), &self.prefix().text).of(node)?;
+        let (key, _digest) = Keys::new(&N::meta(), self.prefix().text()).of(node)?;
         Ok(key)
     }
 
@@ -204,10 +210,11 @@ impl Cacheme {
         let scope = if text.is_empty() {
             0
         } else {
-            xxh3_64(text.as_bytes()).min(NOWHERE - 1)
+            xxh3_64(text.as_bytes()).clamp(1, NOWHERE - 1)
         };
         let mut current = write(&self.core.prefix);
-        *current = Arc::new(Prefix { text, scope });
+        let text = (scope != 0).then(|| text.into());
+        *current = Prefix { text, scope };
         if self.is_enabled() {
             self.core.scope.store(scope, Ordering::Relaxed);
         }
@@ -280,7 +287,8 @@ impl Cacheme {
     ) -> Result<Fetch<N>> {
         #[cfg(feature = "testing")]
         if let Some(stand_ins) = &self.core.settings.stand_ins {
-            stand_ins.fill(&mut lock(&self.core.storages), &meta);
+            let timeout = self.core.settings.storage_timeout;
+            stand_ins.fill(&mut lock(&self.core.storages), &meta, timeout);
         }
         let fetch = Fetch::new(meta, type_name, &lock(&self.core.storages))?;
         refuse_same_key(chains, fetch.chain())?;
@@ -293,8 +301,12 @@ impl Cacheme {
         self.core.scope.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn prefix(&self) -> Arc<Prefix> {
-        Arc::clone(&read(&self.core.prefix))
+    pub(crate) fn prefix(&self) -> Prefix {
+        // Most often there is none, which is known without the lock that all requests share.
+        match self.scope() {
+            0 => Prefix::default(),
+            _ => read(&self.core.prefix).clone(),
+        }
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -303,10 +315,6 @@ impl Cacheme {
 
     pub(crate) fn load_timeout(&self) -> Duration {
         self.core.settings.load_timeout
-    }
-
-    pub(crate) fn storage_timeout(&self) -> Duration {
-        self.core.settings.storage_timeout
     }
 
     pub(crate) fn load_concurrency(&self) -> usize {
@@ -348,7 +356,7 @@ impl fmt::Debug for Cacheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cacheme")
             .field("storages", &*lock(&self.core.storages))
-            .field("prefix", &self.prefix().text)
+            .field("prefix", &self.prefix().text())
             .field("settings", &self.core.settings)
             .finish_non_exhaustive()
     }

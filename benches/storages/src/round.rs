@@ -8,12 +8,14 @@ use cacheme::{BoxError, Cacheme, Load, LoadContext, LoadResult};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-/// How many values there are.
-pub(crate) const VALUES: u64 = 4096;
 /// How many tasks ask at once.
 const TASKS: u64 = 64;
 /// How many values a batch has.
 const BATCH: u64 = 100;
+/// How many values a task asks for. No other one does, so that none waits for another one's flight.
+const OWN: u64 = 2 * BATCH;
+/// How many values there are.
+pub(crate) const VALUES: u64 = TASKS * OWN;
 /// How long a turn is.
 const TURN: Duration = Duration::from_secs(1);
 
@@ -153,19 +155,17 @@ async fn turn(get: &impl Get, batch: u64) -> f64 {
     for task in 0..TASKS {
         let (get, ends, count) = (get.clone(), Arc::clone(&ends), Arc::clone(&count));
         tasks.spawn(async move {
-            // No two tasks at the same value, so that none waits for another one's flight.
-            let mut number = task * (VALUES / TASKS);
+            let number = |step| task * OWN + step * 37 % OWN;
+            let mut step = 0;
             while !ends.load(Ordering::Relaxed) {
-                number = (number + batch) % VALUES;
                 if batch == 1 {
-                    let page = get.get(number).await;
-                    assert_eq!(page.number, number);
+                    let page = get.get(number(step)).await;
+                    assert_eq!(page.number, number(step));
                 } else {
-                    let numbers = (0..batch)
-                        .map(|step| (number + step * 37) % VALUES)
-                        .collect();
+                    let numbers = (step..step + batch).map(number).collect();
                     assert_eq!(get.get_many(numbers).await.len() as u64, batch);
                 }
+                step += batch;
                 count.fetch_add(1, Ordering::Relaxed);
             }
         });

@@ -205,7 +205,7 @@ impl<V, C: 'static> DynamicNode<V, C> {
     /// As there.
     pub fn key(&self, key: impl Serialize) -> Result<Key> {
         let node = self.identify(&key)?;
-        let (key, _digest) = Keys::new(&self.meta, &self.runtime.prefix().text).of(&node)?;
+        let (key, _digest) = Keys::new(&self.meta, self.runtime.prefix().text()).of(&node)?;
         Ok(key)
     }
 

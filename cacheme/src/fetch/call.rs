@@ -14,9 +14,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Boarding, Fetch, Loader, Reads, Source};
-use crate::cached::Cached;
+use crate::cached::Landed;
 use crate::error::{BoxError, Error};
-use crate::flight::{Aim, Led, Outcomes, Purpose, Work};
+use crate::flight::{Aim, Led, Outcomes, Purpose};
 use crate::function::Shape;
 use crate::life::Life;
 use crate::load::Loaded;
@@ -139,17 +139,12 @@ impl<N: Node> Fetch<N> {
         let prefix = runtime.prefix();
         let mut aim = Aim::new(prefix.scope, node);
         loop {
-            let (work, outcomes) = (Work::new(), Outcomes::new(1));
+            let outcomes = self.outcomes(Purpose::Load, 1);
             let boarding = {
                 let mut table = self.flights.lock();
                 match reads {
-                    Reads::Tiers => self.board(runtime, &mut table, aim, &work, &outcomes, 0),
-                    Reads::Nothing => {
-                        let flight =
-                            self.flights
-                                .start(&mut table, aim, &work, &outcomes, 0, Purpose::Load);
-                        Boarding::Leads(flight)
-                    }
+                    Reads::Tiers => self.board(runtime, &mut table, aim, &outcomes, 0),
+                    Reads::Nothing => Boarding::Leads(table.start(aim, &outcomes, 0)),
                 }
             };
             match boarding {
@@ -157,8 +152,8 @@ impl<N: Node> Fetch<N> {
                     counters.add(NodeEvent::Joined, 1);
                     return shape.join(value.into_value());
                 }
-                Boarding::Joins(joined, waiting, work) => {
-                    work.share();
+                Boarding::Joins(joined, waiting) => {
+                    waiting.share();
                     // Before the wait, which may be cancelled.
                     counters.add(NodeEvent::Joined, 1);
                     match waiting.outcome().await {
@@ -171,8 +166,8 @@ impl<N: Node> Fetch<N> {
                 }
                 Boarding::Leads(flight) => {
                     let (asked, source) = asking(S::CAN_FAIL);
-                    let led =
-                        self.depart(runtime, &prefix, work, vec![flight.into()], source, reads);
+                    let (work, legs) = (outcomes.work(), vec![flight.into()]);
+                    let led = self.depart(runtime, &prefix, work, legs, source, reads);
                     return match led {
                         Ok(led) => {
                             let meta = &self.chain().meta;
@@ -187,15 +182,16 @@ impl<N: Node> Fetch<N> {
 }
 
 /// Does the work of a flight, and the load if there has to be one.
-async fn lead<R, C, S, F>(
+async fn lead<N, R, C, S, F>(
     meta: &Meta,
     led: &Led,
-    outcomes: Arc<Outcomes<Cached<S::Value>>>,
+    outcomes: Arc<Outcomes<N, Landed<S::Value>>>,
     asked: oneshot::Receiver<Reply<S::Value>>,
     shape: S,
     load: impl FnOnce() -> F,
 ) -> R
 where
+    N: Node,
     S: Shape<R, C>,
     F: Future<Output = R>,
 {

@@ -9,10 +9,10 @@ use std::task::Poll;
 use super::gather::Gather;
 use super::get_all::load_all;
 use super::{Boarding, Fetch, Reads, Source};
-use crate::cached::Cached;
+use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Led, Outcomes, Work};
+use crate::flight::{Aim, Led, Outcomes, Purpose};
 use crate::load::{Load, LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::Cacheme;
@@ -162,26 +162,26 @@ impl<N: Node> Fetch<N> {
         runtime: &Cacheme,
         node: N,
         source: impl FnOnce() -> Source<N, V>,
-    ) -> Result<Cached<V>> {
+    ) -> Result<Landed<V>> {
         self.value_type::<V>()?;
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Passed, 1);
         let prefix = runtime.prefix();
         let mut aim = Aim::new(prefix.scope, node);
         loop {
-            let (work, outcomes) = (Work::new(), Outcomes::new(1));
-            let boarding = self.board(runtime, &mut self.flights.lock(), aim, &work, &outcomes, 0);
+            let outcomes = self.outcomes(Purpose::Load, 1);
+            let boarding = self.board(runtime, &mut self.flights.lock(), aim, &outcomes, 0);
             match boarding {
                 Boarding::There(value) => {
                     counters.add(NodeEvent::Joined, 1);
                     return Ok(value);
                 }
-                Boarding::Joins(joined, waiting, work) => {
-                    work.share();
+                Boarding::Joins(joined, waiting) => {
+                    waiting.share();
                     // Before the wait, which may be cancelled.
                     counters.add(NodeEvent::Joined, 1);
                     if let Some(outcome) = waiting.outcome().await {
-                        return outcome.map(Cached::joined);
+                        return outcome.map(Landed::joined);
                     }
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     counters.add(NodeEvent::Passed, 1);
@@ -189,7 +189,8 @@ impl<N: Node> Fetch<N> {
                 }
                 Boarding::Leads(flight) => {
                     let (legs, reads) = (vec![flight.into()], Reads::Tiers);
-                    let led = self.depart(runtime, &prefix, work, legs, source(), reads)?;
+                    let led =
+                        self.depart(runtime, &prefix, outcomes.work(), legs, source(), reads)?;
                     return self.outcome(&led, outcomes).await;
                 }
             }
@@ -200,8 +201,8 @@ impl<N: Node> Fetch<N> {
     pub(super) async fn outcome<V: Clone>(
         &self,
         led: &Led,
-        outcomes: Arc<Outcomes<Cached<V>>>,
-    ) -> Result<Cached<V>> {
+        outcomes: Arc<Outcomes<N, Landed<V>>>,
+    ) -> Result<Landed<V>> {
         led.until(outcomes.over(0..1)).await;
         let outcome = outcomes.take_one(0);
         outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())))

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::run::Leg;
 use super::{Boarding, Fetch, Loader, Reads, Source};
-use crate::cached::Cached;
+use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Outcomes, Waiting, Work};
+use crate::flight::{Aim, Outcomes, Purpose, Waiting};
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -58,7 +58,13 @@ struct Boarded<N: Node, V> {
     /// Nodes that are there once more: the place in the result, and that in `legs`.
     twins: Vec<(usize, usize)>,
     /// Nodes that others' flights are under way for.
-    joined: Vec<(Wanted<N>, Waiting<Cached<V>>)>,
+    joined: Vec<Joined<N, V>>,
+}
+
+/// A node that another one's flight is under way for.
+struct Joined<N: Node, V> {
+    wanted: Wanted<N>,
+    waiting: Waiting<N, Landed<V>>,
 }
 
 impl<N: Node> Fetch<N> {
@@ -104,7 +110,7 @@ impl<N: Node> Fetch<N> {
     async fn miss_all<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
-        prefix: &Arc<Prefix>,
+        prefix: &Prefix,
         values: &mut Values<V>,
         mut missing: Vec<Wanted<N>>,
         load: impl Fn() -> Loader<N, V>,
@@ -113,14 +119,9 @@ impl<N: Node> Fetch<N> {
         let counters = &self.chain().counters;
         while !missing.is_empty() {
             counters.add(NodeEvent::Passed, missing.len());
-            let (work, outcomes) = (Work::new(), Outcomes::new(missing.len()));
-            let boarded = self.board_all(
-                runtime,
-                &work,
-                &outcomes,
-                values,
-                std::mem::take(&mut missing),
-            );
+            let outcomes = self.outcomes(Purpose::Load, missing.len());
+            let asked = std::mem::take(&mut missing);
+            let boarded = self.board_all(runtime, &outcomes, values, asked);
             let Boarded {
                 legs,
                 places,
@@ -129,22 +130,22 @@ impl<N: Node> Fetch<N> {
             } = boarded;
             if !legs.is_empty() {
                 let (source, reads) = (Source::Own(load()), Reads::Tiers);
-                let led = self.depart(runtime, prefix, work, legs, source, reads)?;
+                let led = self.depart(runtime, prefix, outcomes.work(), legs, source, reads)?;
                 led.until(outcomes.over(0..places.len())).await;
                 let outcomes = outcomes.take(places.len());
                 for (&place, outcome) in places.iter().zip(outcomes) {
                     let lost = || Err(Error::lost(self.chain().meta.name()));
                     let outcome = outcome.unwrap_or_else(lost);
-                    values[place] = Some(outcome.map(Cached::into_value));
+                    values[place] = Some(outcome.map(Landed::into_value));
                 }
                 for (place, flight) in twins {
                     let value = values[places[flight]].clone();
                     values[place] = value;
                 }
             }
-            for (wanted, waiting) in joined {
+            for Joined { wanted, waiting } in joined {
                 match waiting.outcome().await {
-                    Some(outcome) => values[wanted.0] = Some(outcome.map(Cached::into_value)),
+                    Some(outcome) => values[wanted.0] = Some(outcome.map(Landed::into_value)),
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     None => missing.push(wanted),
                 }
@@ -157,8 +158,7 @@ impl<N: Node> Fetch<N> {
     fn board_all<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
-        work: &Work,
-        outcomes: &Arc<Outcomes<Cached<V>>>,
+        outcomes: &Arc<Outcomes<N, Landed<V>>>,
         values: &mut Values<V>,
         missing: Vec<Wanted<N>>,
     ) -> Boarded<N, V> {
@@ -174,18 +174,18 @@ impl<N: Node> Fetch<N> {
         };
         let mut missing = missing.into_iter();
         while missing.len() > 0 {
-            let mut shared = Vec::new();
+            let before = boarded.joined.len();
             let mut table = self.flights.lock();
             for (place, aim) in missing.by_ref().take(AT_ONCE) {
                 let flight = boarded.legs.len();
-                match self.board(runtime, &mut table, aim, work, outcomes, flight) {
+                match self.board(runtime, &mut table, aim, outcomes, flight) {
                     Boarding::There(entry) => values[place] = Some(Ok(entry.into_value())),
-                    Boarding::Joins(_, waiting, _) if waiting.is_of(outcomes) => {
+                    Boarding::Joins(_, waiting) if waiting.is_of(outcomes) => {
                         boarded.twins.push((place, waiting.place()));
                     }
-                    Boarding::Joins(aim, waiting, work) => {
-                        boarded.joined.push(((place, aim), waiting));
-                        shared.push(work);
+                    Boarding::Joins(aim, waiting) => {
+                        let wanted = (place, aim);
+                        boarded.joined.push(Joined { wanted, waiting });
                     }
                     Boarding::Leads(flight) => {
                         boarded.legs.push(flight.into());
@@ -194,7 +194,9 @@ impl<N: Node> Fetch<N> {
                 }
             }
             drop(table);
-            shared.iter().for_each(Work::share);
+            for joined in &boarded.joined[before..] {
+                joined.waiting.share();
+            }
         }
         // Counted before the wait, which may be cancelled.
         let joined = asked - boarded.legs.len();

@@ -1,9 +1,7 @@
 //! One value, with what is known of it.
 
-use std::sync::Arc;
-
 use super::Fetch;
-use crate::cached::{Cached, Source};
+use crate::cached::{Cached, Landed};
 use crate::error::Result;
 use crate::load::Load;
 use crate::runtime::Cacheme;
@@ -45,16 +43,17 @@ impl Cacheme {
     /// Cancel safe, as [`get`](Self::get).
     pub async fn get_entry<N: Load>(&self, node: N) -> Result<Cached<N::Value>> {
         let fetch = self.fetch::<N>()?;
-        match fetch.hit_entry(self.scope(), &node) {
-            Some(entry) => Ok(entry),
-            None => Box::pin(fetch.miss(self, node, || fetch.source())).await,
-        }
+        let landed = match fetch.hit_entry(self.scope(), &node) {
+            Some(landed) => landed,
+            None => Box::pin(fetch.miss(self, node, || fetch.source())).await?,
+        };
+        Ok(fetch.chain().cached(landed))
     }
 }
 
 impl<N: Load> Fetch<N> {
     /// The entry in the nearest leading local tier that has one, counted.
-    fn hit_entry(&self, scope: u64, node: &N) -> Option<Cached<N::Value>> {
+    fn hit_entry(&self, scope: u64, node: &N) -> Option<Landed<N::Value>> {
         if scope == NOWHERE {
             return None;
         }
@@ -65,7 +64,7 @@ impl<N: Load> Fetch<N> {
                     if place > 0 {
                         self.refill::<N::Value>(scope, node);
                     }
-                    return Some(found.cached(Source::Tier(Arc::clone(link.name()))));
+                    return Some(found.landed(place));
                 }
                 Err(reason) => link.counters.miss(reason),
             }

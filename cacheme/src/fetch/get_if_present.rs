@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use super::Fetch;
 use super::run::Run;
-use crate::cached::Cached;
+use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::Result;
-use crate::flight::{Aim, Flight, Outcomes, Purpose, Waiting, Work};
+use crate::flight::{Aim, Flight, Outcomes, Purpose, Waiting};
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -20,11 +20,11 @@ use crate::stats::NodeEvent;
 /// What becomes of a look that the leading local tiers couldn't answer.
 enum Looking<N: Node, V> {
     /// The value came into a local tier meanwhile.
-    There(Cached<V>),
+    There(Landed<V>),
     /// Another look is under way, or the value is known already.
-    Joins(Waiting<Cached<V>>, Work),
+    Joins(Waiting<N, Landed<V>>),
     /// This one looks for all who ask meanwhile.
-    Leads(Flight<N, Cached<V>>),
+    Leads(Flight<N, Landed<V>>),
     /// A load is under way, and will fill the tiers.
     Alone(Aim<N>),
 }
@@ -92,21 +92,22 @@ impl<N: Node> Fetch<N> {
             return Ok(None);
         }
         let (tokio, prefix) = (self.tokio()?, runtime.prefix());
-        let (work, outcomes) = (Work::new(), Outcomes::new(1));
-        let run = self.run::<V>(runtime, &prefix, &work)?;
-        let looking = self.looking(Aim::new(prefix.scope, node), &work, &outcomes);
+        let outcomes = self.outcomes(Purpose::Look, 1);
+        let run = self.run::<V>(runtime, &prefix, outcomes.work())?;
+        let looking = self.looking(Aim::new(prefix.scope, node), &outcomes);
         match looking {
             Looking::There(entry) => {
                 passed(NodeEvent::Joined);
                 Ok(Some(entry.into_value()))
             }
-            Looking::Joins(waiting, work) => {
-                work.share();
+            Looking::Joins(waiting) => {
+                waiting.share();
                 passed(NodeEvent::Joined);
                 value(waiting.outcome().await)
             }
             Looking::Leads(flight) => {
                 self.chain.counters.add(NodeEvent::Passed, 1);
+                let work = outcomes.work().clone();
                 let led = work.lead(Box::pin(run.look(flight)), tokio);
                 led.until(outcomes.over(0..1)).await;
                 value(outcomes.take_one(0))
@@ -118,12 +119,11 @@ impl<N: Node> Fetch<N> {
     fn looking<V: Cacheable<N::Codec>>(
         &self,
         aim: Aim<N>,
-        work: &Work,
-        outcomes: &Arc<Outcomes<Cached<V>>>,
+        outcomes: &Arc<Outcomes<N, Landed<V>>>,
     ) -> Looking<N, V> {
         let table = &mut self.flights.lock();
-        if let Some((waiting, work)) = table.join(&aim, Purpose::Look) {
-            return Looking::Joins(waiting, work);
+        if let Some(waiting) = table.join(&aim, Purpose::Look) {
+            return Looking::Joins(waiting);
         }
         if let Some(entry) = self.landed(&aim) {
             return Looking::There(entry);
@@ -131,8 +131,7 @@ impl<N: Node> Fetch<N> {
         if table.is_under_way(&aim) {
             return Looking::Alone(aim);
         }
-        let purpose = Purpose::Look;
-        Looking::Leads(self.flights.start(table, aim, work, outcomes, 0, purpose))
+        Looking::Leads(table.start(aim, outcomes, 0))
     }
 
     /// Looks beside the flight that is under way.
@@ -163,14 +162,14 @@ impl<N: Node> Fetch<N> {
 }
 
 /// The value of an outcome. A look that ended without one found nothing.
-fn value<V>(outcome: Option<Result<Cached<V>>>) -> Result<Option<V>> {
-    Ok(outcome.transpose()?.map(Cached::into_value))
+fn value<V>(outcome: Option<Result<Landed<V>>>) -> Result<Option<V>> {
+    Ok(outcome.transpose()?.map(Landed::into_value))
 }
 
 impl<N: Node> Run<N> {
     /// Does the work of a flight that doesn't load. It ends without an outcome where no tier has
     /// the value.
-    async fn look<V: Cacheable<N::Codec>>(self, flight: Flight<N, Cached<V>>) {
+    async fn look<V: Cacheable<N::Codec>>(self, flight: Flight<N, Landed<V>>) {
         let open = self.keyed(vec![flight.into()]);
         self.find(1, open, &mut Vec::new()).await;
     }

@@ -35,18 +35,17 @@ impl<N: Node> Fetch<N> {
         let prefix = runtime.prefix();
         let key = if self.chain.has_remote() {
             self.tokio()?;
-            Some(self.chain.keys(&prefix.text).of(&node)?.0)
+            Some(self.chain.keys(prefix.text()).of(&node)?.0)
         } else {
             None
         };
         let aim = Aim::new(prefix.scope, node);
-        remove(runtime, &self.chain, &self.flights, &[(&aim, key.as_ref())]).await
+        remove(&self.chain, &self.flights, &[(&aim, key.as_ref())]).await
     }
 }
 
 /// Removes values from every tier, so that nothing that began before this ends is kept.
 pub(super) async fn remove<N: Node>(
-    runtime: &Cacheme,
     chain: &Chain,
     flights: &Flights<N>,
     values: &[(&Aim<N>, Option<&Key>)],
@@ -62,7 +61,7 @@ pub(super) async fn remove<N: Node>(
     let mut outcome = Ok(());
     if !keys.is_empty() {
         for remote in chain.remotes() {
-            let removed = remote.remove(&keys, runtime.storage_timeout()).await;
+            let removed = remote.remove(keys.clone()).await;
             outcome = outcome.and(removed);
         }
     }

@@ -33,7 +33,7 @@ impl<N: Node> Run<N> {
         }
         let is_local = |link: &Link| link.local().is_some();
         for arrived in arrived {
-            if !self.chain.tiers[..arrived.lacking].iter().any(is_local) {
+            if !self.chain().tiers[..arrived.lacking].iter().any(is_local) {
                 continue;
             }
             let aim = arrived.leg.flight.aim();
@@ -42,10 +42,10 @@ impl<N: Node> Run<N> {
             if !table.lets(&arrived.leg.flight) || left == Some(Duration::ZERO) {
                 continue;
             }
-            for link in &self.chain.tiers[..arrived.lacking] {
+            for link in &self.chain().tiers[..arrived.lacking] {
                 if let Some(cache) = link.local() {
                     let (node, value) = (aim.node().duplicate(), arrived.value.clone());
-                    let ttl = self.chain.ttl(link, left, arrived.leg.flight.draw());
+                    let ttl = self.chain().ttl(link, left, arrived.leg.flight.draw());
                     cache.put(aim.scope, node, value, ttl, age);
                     link.counters.wrote(1);
                 }
@@ -64,7 +64,7 @@ impl<N: Node> Run<N> {
         if !self.runtime.is_enabled() {
             return outcome;
         }
-        for (place, link) in self.chain.tiers.iter().enumerate() {
+        for (place, link) in self.chain().tiers.iter().enumerate() {
             let Some(remote) = link.remote() else {
                 continue;
             };
@@ -104,7 +104,7 @@ impl<N: Node> Run<N> {
             let span = Span {
                 now,
                 age: self.age(arrived),
-                ttl: self.chain.ttl(link, left, arrived.leg.flight.draw()),
+                ttl: self.chain().ttl(link, left, arrived.leg.flight.draw()),
             };
             match self.encode(key, &arrived.value, span) {
                 Ok(entry) => {
@@ -117,8 +117,7 @@ impl<N: Node> Run<N> {
         if entries.is_empty() {
             return outcome;
         }
-        let deadline = self.runtime.storage_timeout();
-        outcome = outcome.and(remote.write(&entries, deadline).await);
+        outcome = outcome.and(remote.write(entries).await);
         written.retain(|(flight, _)| !flight.is_current());
         if !written.is_empty() {
             // Voided while it was written, and others may have read it since.
@@ -149,13 +148,13 @@ impl<N: Node> Run<N> {
         // Its bars concern everybody, so it mustn't depend on a caller.
         self.work.share();
         // A failure is counted there.
-        let _ = remove(&self.runtime, &self.chain, &self.flights, &values).await;
+        let _ = remove(self.chain(), &self.flights, &values).await;
     }
 
     /// Whether a remote tier lacks one of the values.
     pub(super) fn lacks_remote<V>(&self, arrived: &[Arrived<N, V>]) -> bool {
         let lacking = arrived.iter().map(|arrived| arrived.lacking).max();
-        let mut tiers = self.chain.tiers[..lacking.unwrap_or(0)].iter();
+        let mut tiers = self.chain().tiers[..lacking.unwrap_or(0)].iter();
         tiers.any(|link| link.remote().is_some())
     }
 

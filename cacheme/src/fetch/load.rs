@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::run::{Arrived, Leg, Run};
 use super::{Loader, Source};
-use crate::cached;
+use crate::cached::Origin;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, ErrorKind, Result};
@@ -30,7 +30,7 @@ impl<N: Node> Run<N> {
             // Dropped without an outcome: one of those who wait leads another flight.
             return Vec::new();
         }
-        let node = self.chain.meta.name();
+        let node = self.chain().meta.name();
         let at = self.runtime.clock().monotonic();
         let asked = open.len();
         let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
@@ -41,21 +41,21 @@ impl<N: Node> Run<N> {
             };
             match value.unwrap_or_else(|| Err(Error::left_out(node))) {
                 Ok((value, life)) => {
-                    let life = self.chain.life(&value, life, leg.flight.draw());
+                    let life = self.chain().life(&value, life, leg.flight.draw());
                     arrived.push(Arrived {
                         leg,
                         value,
-                        source: cached::Source::Loaded,
+                        origin: Origin::Loaded,
                         age: Duration::ZERO,
                         at,
                         until: life.until(|| at),
-                        lacking: self.chain.tiers.len(),
+                        lacking: self.chain().tiers.len(),
                     });
                 }
                 Err(error) => failed.push((leg.flight, Err(error))),
             }
         }
-        let counters = &self.chain.counters;
+        let counters = &self.chain().counters;
         counters.add(NodeEvent::Loaded, arrived.len());
         counters.add(NodeEvent::Failed, failed.len());
         Flight::land_all(failed);
@@ -68,7 +68,7 @@ impl<N: Node> Run<N> {
         source: Source<N, V>,
     ) -> Result<Loaded<N, V>> {
         let call = Call {
-            chain: Arc::clone(&self.chain),
+            chain: Arc::clone(self.chain()),
             runtime: self.runtime.clone(),
         };
         let gather = match source {

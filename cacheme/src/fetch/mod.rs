@@ -29,7 +29,7 @@ use tokio::runtime::Handle;
 
 use self::gather::Gather;
 use self::run::{Leg, Run};
-use crate::cached::{self, Cached};
+use crate::cached::Landed;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
@@ -84,11 +84,11 @@ pub(crate) type SourceFuture<N, V> = Pin<Box<dyn Future<Output = Result<Loaded<N
 /// What became of a request that the leading local tiers couldn't answer.
 enum Boarding<N: Node, V> {
     /// The value came into a local tier meanwhile.
-    There(Cached<V>),
-    /// A flight is under way, as a part of this work.
-    Joins(Aim<N>, Waiting<Cached<V>>, Work),
+    There(Landed<V>),
+    /// A flight is under way.
+    Joins(Aim<N>, Waiting<N, Landed<V>>),
     /// This request starts the flight.
-    Leads(Flight<N, Cached<V>>),
+    Leads(Flight<N, Landed<V>>),
 }
 
 impl<N: Node> Fetch<N> {
@@ -104,7 +104,7 @@ impl<N: Node> Fetch<N> {
         });
         Ok(Self {
             nearest,
-            flights: Flights::new(chain.meta.name()),
+            flights: Flights::new(Arc::clone(&chain)),
             chain,
             value: OnceLock::new(),
             gather: OnceLock::new(),
@@ -200,37 +200,38 @@ impl<N: Node> Fetch<N> {
     }
 
     /// Finds a place for a request that the leading local tiers couldn't answer. A flight that it
-    /// starts is a part of `work`, with its outcome at a place of `outcomes`.
+    /// starts has its outcome at a place of `outcomes`.
     fn board<V: Clone + Send + Sync + 'static>(
         &self,
         runtime: &Cacheme,
         table: &mut Table<N>,
         aim: Aim<N>,
-        work: &Work,
-        outcomes: &Arc<Outcomes<Cached<V>>>,
+        outcomes: &Arc<Outcomes<N, Landed<V>>>,
         place: usize,
     ) -> Boarding<N, V> {
-        let purpose = Purpose::Load;
-        if let Some((waiting, work)) = table.join(&aim, purpose) {
-            return Boarding::Joins(aim, waiting, work);
+        if let Some(waiting) = table.join(&aim, Purpose::Load) {
+            return Boarding::Joins(aim, waiting);
         }
         if runtime.is_enabled()
             && let Some(value) = self.landed(&aim)
         {
             return Boarding::There(value);
         }
-        let flight = self
-            .flights
-            .start(table, aim, work, outcomes, place, purpose);
-        Boarding::Leads(flight)
+        Boarding::Leads(table.start(aim, outcomes, place))
+    }
+
+    /// Outcomes for so many flights that begin together.
+    fn outcomes<V>(&self, purpose: Purpose, count: usize) -> Arc<Outcomes<N, Landed<V>>> {
+        Outcomes::new(&self.flights, purpose, count)
     }
 
     /// The value that came into a leading local tier since they were asked, under the table's lock:
     /// a flight may have landed.
-    fn landed<V: Clone + Send + Sync + 'static>(&self, aim: &Aim<N>) -> Option<Cached<V>> {
-        self.chain.leading().find_map(|(cache, link)| {
+    fn landed<V: Clone + Send + Sync + 'static>(&self, aim: &Aim<N>) -> Option<Landed<V>> {
+        let mut leading = self.chain.leading().enumerate();
+        leading.find_map(|(place, (cache, _))| {
             let found = cache.find(aim.scope, aim.node()).ok()?;
-            Some(found.cached(cached::Source::Tier(Arc::clone(link.name()))))
+            Some(found.landed(place))
         })
     }
 
@@ -238,31 +239,30 @@ impl<N: Node> Fetch<N> {
     fn depart<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
-        prefix: &Arc<Prefix>,
-        work: Work,
+        prefix: &Prefix,
+        work: &Work,
         legs: Vec<Leg<N, V>>,
         source: Source<N, V>,
         reads: Reads,
     ) -> Result<Led> {
         let tokio = self.tokio()?;
-        let run = self.run::<V>(runtime, prefix, &work)?;
+        let run = self.run::<V>(runtime, prefix, work)?;
         let lead = run.lead(legs, source, reads);
-        Ok(work.lead(Box::pin(lead), tokio))
+        Ok(work.clone().lead(Box::pin(lead), tokio))
     }
 
     /// What does `work`.
     fn run<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
-        prefix: &Arc<Prefix>,
+        prefix: &Prefix,
         work: &Work,
     ) -> Result<Run<N>> {
         Ok(Run {
-            chain: Arc::clone(&self.chain),
             flights: Arc::clone(&self.flights),
             value_type: self.value_type::<V>()?,
             runtime: runtime.clone(),
-            prefix: Arc::clone(prefix),
+            prefix: prefix.clone(),
             work: work.clone(),
         })
     }

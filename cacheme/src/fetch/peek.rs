@@ -128,7 +128,7 @@ impl<N: Load> Fetch<N> {
 impl<N: Node> Fetch<N> {
     /// The key of a node's entries in remote tiers, with their digest.
     pub(super) fn sealed(&self, prefix: &Prefix, node: &N) -> Result<(Key, u64)> {
-        self.chain.keys(&prefix.text).of(node)
+        self.chain.keys(prefix.text()).of(node)
     }
 
     /// Reads one entry of one remote tier, outside of a flight.
@@ -140,8 +140,7 @@ impl<N: Node> Fetch<N> {
     ) -> Result<Result<Found<V>, Miss>> {
         let value_type = self.value_type::<V>()?;
         self.tokio()?;
-        let keys = std::slice::from_ref(key);
-        let frame = remote.read(keys, runtime.storage_timeout()).await.pop();
+        let frame = remote.read(vec![key.clone()]).await.pop();
         let now = remote.now(&**runtime.clock());
         let frame = frame.unwrap_or(Err(Miss::Unavailable));
         Ok(frame.and_then(|frame| value_type.decode::<V, N::Codec>(*digest, &frame, now)))

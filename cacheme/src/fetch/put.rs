@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 
 use super::Fetch;
 use super::run::{Arrived, Leg};
-use crate::cached::Source;
+use crate::cached::{Landed, Origin};
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Outcomes, Purpose, Work};
+use crate::flight::{Aim, Flight, Outcomes, Purpose};
 use crate::life::Life;
 use crate::load::Load;
 use crate::node::{Id, Node};
@@ -116,11 +116,11 @@ impl<N: Node> Fetch<N> {
         runtime: &Cacheme,
         values: HashMap<Id<N>, (V, Life)>,
     ) -> Result<()> {
-        let (prefix, work) = (runtime.prefix(), Work::new());
-        let run = self.run::<V>(runtime, &prefix, &work)?;
+        let (prefix, outcomes) = (runtime.prefix(), self.outcomes(Purpose::Load, values.len()));
+        let run = self.run::<V>(runtime, &prefix, outcomes.work())?;
         // Everything that is wrong with them shows before a flight begins.
         let tokio = self.chain.has_remote().then(|| self.tokio()).transpose()?;
-        let arrived = self.arrive(runtime, &prefix, &work, values)?;
+        let arrived = self.arrive(runtime, &prefix, &outcomes, values)?;
         // While caching is off it replaces what is there by nothing.
         run.forget(&arrived).await;
         run.keep_local(&arrived);
@@ -144,7 +144,7 @@ impl<N: Node> Fetch<N> {
             // Whoever put it may be gone.
             let _ = done.send(kept);
         };
-        let led = work.lead(Box::pin(write), tokio);
+        let led = outcomes.work().clone().lead(Box::pin(write), tokio);
         let lost = |_| Err(Error::lost(self.chain.meta.name()));
         led.until(outcome).await.unwrap_or_else(lost)
     }
@@ -154,29 +154,27 @@ impl<N: Node> Fetch<N> {
         &self,
         runtime: &Cacheme,
         prefix: &Prefix,
-        work: &Work,
+        outcomes: &Arc<Outcomes<N, Landed<V>>>,
         values: HashMap<Id<N>, (V, Life)>,
     ) -> Result<Vec<Arrived<N, V>>> {
-        let keys = || self.chain.keys(&prefix.text);
+        let keys = || self.chain.keys(prefix.text());
         let mut keys = self.chain.has_remote().then(keys);
         let mut key = |node| keys.as_mut().map(|keys| keys.of(node)).transpose();
         let values: Vec<_> = values.into_iter().collect();
         let keys = values.iter().map(|(Id(node), _)| key(node));
         let keys: Vec<_> = keys.collect::<Result<_>>()?;
-        let outcomes = Outcomes::new(values.len());
         let at = runtime.clock().monotonic();
         let start = |(place, ((id, (value, life)), key))| {
             let scope = prefix.scope;
-            let (flights, aim, purpose) = (&self.flights, Aim { scope, id }, Purpose::Load);
             let flight = {
-                let mut table = flights.lock();
-                flights.start(&mut table, aim, work, &outcomes, place, purpose)
+                let mut table = self.flights.lock();
+                table.start(Aim { scope, id }, outcomes, place)
             };
             let life = self.chain.life(&value, life, flight.draw());
             Arrived {
                 leg: Leg { flight, key },
                 value,
-                source: Source::Loaded,
+                origin: Origin::Loaded,
                 age: Duration::ZERO,
                 at,
                 until: life.until(|| at),

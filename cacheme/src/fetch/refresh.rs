@@ -4,7 +4,7 @@ use super::get::load_one;
 use super::{Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::error::Result;
-use crate::flight::{Aim, Outcomes, Purpose, Work};
+use crate::flight::{Aim, Purpose};
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::Cacheme;
@@ -42,13 +42,10 @@ impl<N: Node> Fetch<N> {
         self.value_type::<V>()?;
         let prefix = runtime.prefix();
         let aim = Aim::new(prefix.scope, node);
-        let (work, outcomes) = (Work::new(), Outcomes::new(1));
-        let flight = {
-            let (mut table, flights) = (self.flights.lock(), &self.flights);
-            flights.start(&mut table, aim, &work, &outcomes, 0, Purpose::Load)
-        };
+        let outcomes = self.outcomes(Purpose::Load, 1);
+        let flight = self.flights.lock().start(aim, &outcomes, 0);
         let (legs, reads) = (vec![flight.into()], Reads::Nothing);
-        let led = self.depart(runtime, &prefix, work, legs, source, reads)?;
+        let led = self.depart(runtime, &prefix, outcomes.work(), legs, source, reads)?;
         Ok(self.outcome(&led, outcomes).await?.into_value())
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Reads, Source, ValueType};
-use crate::cached::{self, Cached};
-use crate::chain::{Chain, Link};
+use crate::cached::{Landed, Origin};
+use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::envelope::{Opened, Seal};
 use crate::error::{BoxError, Result};
@@ -24,17 +24,16 @@ use crate::stats::{Miss, NodeEvent};
 use crate::storage::Found;
 
 pub(super) struct Run<N> {
-    pub(super) chain: Arc<Chain>,
     pub(super) flights: Arc<Flights<N>>,
     pub(super) value_type: ValueType,
     pub(super) runtime: Cacheme,
-    pub(super) prefix: Arc<Prefix>,
+    pub(super) prefix: Prefix,
     pub(super) work: Work,
 }
 
 /// One flight of the batch.
 pub(super) struct Leg<N: Node, V> {
-    pub(super) flight: Flight<N, Cached<V>>,
+    pub(super) flight: Flight<N, Landed<V>>,
     /// With the digest of its entries; absent until it is [keyed](Run::keyed), and where no tier is
     /// remote.
     pub(super) key: Option<(Key, u64)>,
@@ -44,7 +43,7 @@ pub(super) struct Leg<N: Node, V> {
 pub(super) struct Arrived<N: Node, V> {
     pub(super) leg: Leg<N, V>,
     pub(super) value: V,
-    pub(super) source: cached::Source,
+    pub(super) origin: Origin,
     /// How old it was when it arrived.
     pub(super) age: Duration,
     /// When it arrived, by the monotonic clock.
@@ -56,6 +55,10 @@ pub(super) struct Arrived<N: Node, V> {
 }
 
 impl<N: Node> Run<N> {
+    pub(super) fn chain(&self) -> &Arc<Chain> {
+        self.flights.chain()
+    }
+
     pub(super) async fn lead<V: Cacheable<N::Codec>>(
         self,
         legs: Vec<Leg<N, V>>,
@@ -106,7 +109,7 @@ impl<N: Node> Run<N> {
     ) -> Vec<Leg<N, V>> {
         let (read, open) = self.read(open, down).await;
         let missed = requests - read.len();
-        self.chain.counters.add(NodeEvent::Missed, missed);
+        self.chain().counters.add(NodeEvent::Missed, missed);
         // Before the load, while they live; and these flights end here.
         self.keep_local(&read);
         if self.lacks_remote(&read) {
@@ -119,10 +122,10 @@ impl<N: Node> Run<N> {
 
     /// Gives the flights their keys. Those whose key can't be written land with that error.
     pub(super) fn keyed<V>(&self, mut legs: Vec<Leg<N, V>>) -> Vec<Leg<N, V>> {
-        if !self.chain.has_remote() {
+        if !self.chain().has_remote() {
             return legs;
         }
-        let mut keys = self.chain.keys(&self.prefix.text);
+        let mut keys = self.chain().keys(self.prefix.text());
         let mut failed = Vec::new();
         for leg in &mut legs {
             match keys.of(leg.flight.aim().node()) {
@@ -149,7 +152,7 @@ impl<N: Node> Run<N> {
         down: &mut Vec<usize>,
     ) -> (Vec<Arrived<N, V>>, Vec<Leg<N, V>>) {
         let mut arrived = Vec::new();
-        for (place, link) in self.chain.behind() {
+        for (place, link) in self.chain().behind() {
             if open.is_empty() || !self.runtime.is_enabled() {
                 break;
             }
@@ -160,7 +163,7 @@ impl<N: Node> Run<N> {
                 for leg in asked {
                     let aim = leg.flight.aim();
                     match link.counted(cache.find(aim.scope, aim.node())) {
-                        Some(found) => arrived.push(leg.arrives(found, at, link, place)),
+                        Some(found) => arrived.push(leg.arrives(found, at, place)),
                         None => open.push(leg),
                     }
                 }
@@ -169,7 +172,7 @@ impl<N: Node> Run<N> {
                     .iter()
                     .filter_map(|leg| Some(leg.key.as_ref()?.0.clone()));
                 let keys: Vec<_> = keys.collect();
-                let frames = remote.read(&keys, self.runtime.storage_timeout()).await;
+                let frames = remote.read(keys).await;
                 if matches!(frames.first(), Some(Err(Miss::Unavailable))) {
                     down.push(place);
                 }
@@ -180,7 +183,7 @@ impl<N: Node> Run<N> {
                     let decode =
                         |frame: Bytes| self.value_type.decode::<V, N::Codec>(digest, &frame, now);
                     match link.counted(frame.and_then(decode)) {
-                        Some(found) => arrived.push(leg.arrives(found, at, link, place)),
+                        Some(found) => arrived.push(leg.arrives(found, at, place)),
                         None => open.push(leg),
                     }
                 }
@@ -190,20 +193,20 @@ impl<N: Node> Run<N> {
     }
 }
 
-impl<N: Node, V> From<Flight<N, Cached<V>>> for Leg<N, V> {
-    fn from(flight: Flight<N, Cached<V>>) -> Self {
+impl<N: Node, V> From<Flight<N, Landed<V>>> for Leg<N, V> {
+    fn from(flight: Flight<N, Landed<V>>) -> Self {
         Self { flight, key: None }
     }
 }
 
 impl<N: Node, V> Leg<N, V> {
     /// The flight with what a tier gave at this time.
-    fn arrives(self, found: Found<V>, at: Duration, link: &Link, place: usize) -> Arrived<N, V> {
+    fn arrives(self, found: Found<V>, at: Duration, place: usize) -> Arrived<N, V> {
         let Found { value, left, age } = found;
         Arrived {
             leg: self,
             value,
-            source: cached::Source::Tier(Arc::clone(link.name())),
+            origin: Origin::Tier(place),
             age,
             at,
             until: left.map(|left| at.saturating_add(left)),
@@ -213,14 +216,22 @@ impl<N: Node, V> Leg<N, V> {
 }
 
 impl<N: Node, V: Clone> Arrived<N, V> {
-    pub(super) fn landing(self) -> (Flight<N, Cached<V>>, Result<Cached<V>>) {
-        let entry = Cached::new(self.value, self.source, self.age);
-        (self.leg.flight, Ok(entry))
+    pub(super) fn landing(self) -> (Flight<N, Landed<V>>, Result<Landed<V>>) {
+        let landed = Landed {
+            value: self.value,
+            origin: self.origin,
+            age: self.age,
+        };
+        (self.leg.flight, Ok(landed))
     }
 
-    pub(super) fn answer(&self) -> (&Flight<N, Cached<V>>, Result<Cached<V>>) {
-        let entry = Cached::new(self.value.clone(), self.source.clone(), self.age);
-        (&self.leg.flight, Ok(entry))
+    pub(super) fn answer(&self) -> (&Flight<N, Landed<V>>, Result<Landed<V>>) {
+        let landed = Landed {
+            value: self.value.clone(),
+            origin: self.origin,
+            age: self.age,
+        };
+        (&self.leg.flight, Ok(landed))
     }
 }
 

@@ -26,6 +26,7 @@ use foldhash::fast::RandomState;
 pub(crate) use self::outcome::{Outcomes, Waiting};
 pub(crate) use self::work::{Led, Work};
 
+use crate::chain::Chain;
 use crate::error::{Error, Result};
 use crate::lock::lock;
 use crate::node::{Id, Node};
@@ -72,8 +73,7 @@ impl<N: Node> Hash for Aim<N> {
 /// The flights of a node type, by node.
 #[derive(Debug)]
 pub(crate) struct Flights<N> {
-    /// The node's name.
-    node: Arc<str>,
+    chain: Arc<Chain>,
     table: Mutex<Table<N>>,
 }
 
@@ -97,66 +97,63 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 struct Entry {
     number: u64,
-    purpose: Purpose,
-    /// An `Outcomes<V>`, and the flight's place there.
+    /// An `Outcomes<N, V>`, and the flight's place there.
     outcomes: Arc<dyn Any + Send + Sync>,
     place: usize,
-    work: Work,
 }
 
 /// The end of a flight that its work holds. Dropping it ends the flight; without an outcome, the
 /// waiters see that it is [lost](Waiting::outcome).
 #[derive(Debug)]
 pub(crate) struct Flight<N: Node, V> {
-    flights: Arc<Flights<N>>,
     aim: Aim<N>,
     number: u64,
-    outcomes: Arc<Outcomes<V>>,
+    outcomes: Arc<Outcomes<N, V>>,
     place: usize,
     /// Whether it has an outcome and has left the table.
     has_landed: bool,
 }
 
 impl<N: Node> Flights<N> {
-    /// No flights yet, of the node of this name.
-    pub(crate) fn new(node: &str) -> Arc<Self> {
+    /// No flights yet, of the node whose chain this is.
+    pub(crate) fn new(chain: Arc<Chain>) -> Arc<Self> {
         let table = Table {
             under_way: HashMap::default(),
             barred: HashMap::default(),
             next: 0,
         };
         Arc::new(Self {
-            node: node.into(),
+            chain,
             table: Mutex::new(table),
         })
+    }
+
+    pub(crate) fn chain(&self) -> &Arc<Chain> {
+        &self.chain
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Table<N>> {
         lock(&self.table)
     }
+}
 
-    /// Starts a flight, a part of `work`, whose outcome goes to its place in `outcomes`. One that is
-    /// under way is voided: its waiters get its outcome, but it changes no tier any more.
+impl<N: Node> Table<N> {
+    /// Starts a flight whose outcome goes to its place in `outcomes`. One that is under way is voided:
+    /// its waiters get its outcome, but it changes no tier any more.
     pub(crate) fn start<V: Send + Sync + 'static>(
-        self: &Arc<Self>,
-        table: &mut Table<N>,
+        &mut self,
         aim: Aim<N>,
-        work: &Work,
-        outcomes: &Arc<Outcomes<V>>,
+        outcomes: &Arc<Outcomes<N, V>>,
         place: usize,
-        purpose: Purpose,
     ) -> Flight<N, V> {
-        let number = table.draw();
+        let number = self.draw();
         let entry = Entry {
             number,
-            purpose,
-            outcomes: Arc::<Outcomes<V>>::clone(outcomes),
+            outcomes: Arc::<Outcomes<N, V>>::clone(outcomes),
             place,
-            work: work.clone(),
         };
-        table.under_way.insert(aim.clone(), entry);
+        self.under_way.insert(aim.clone(), entry);
         Flight {
-            flights: Arc::clone(self),
             aim,
             number,
             outcomes: Arc::clone(outcomes),
@@ -164,21 +161,18 @@ impl<N: Node> Flights<N> {
             has_landed: false,
         }
     }
-}
 
-impl<N: Node> Table<N> {
     /// Joins the flight that is under way, if there is one for this purpose, or one that has its value
-    /// already. Its work is to be [shared](Work::share).
+    /// already. Its work is to be [shared](Waiting::share).
     pub(crate) fn join<V: Send + Sync + 'static>(
         &self,
         aim: &Aim<N>,
         purpose: Purpose,
-    ) -> Option<(Waiting<V>, Work)> {
+    ) -> Option<Waiting<N, V>> {
         let entry = self.under_way.get(aim)?;
         let (outcomes, place) = (Arc::clone(&entry.outcomes).downcast().ok()?, entry.place);
         let waiting = Waiting { outcomes, place };
-        let serves = entry.purpose == purpose || waiting.has_value();
-        serves.then(|| (waiting, entry.work.clone()))
+        waiting.serves(purpose).then_some(waiting)
     }
 
     /// Whether a flight is under way, for whatever purpose.
@@ -251,9 +245,11 @@ impl<N: Node, V> Flight<N, V> {
         let Some(mut first) = landed.next() else {
             return;
         };
-        let mut others: Vec<_> = landed.collect();
-        let (flights, outcomes) = (Arc::clone(&first.flights), Arc::clone(&first.outcomes));
-        let mut table = flights.lock();
+        // Into a list of their own: the one that they come from would be shrunk for it.
+        let mut others = Vec::new();
+        others.extend(landed);
+        let outcomes = Arc::clone(&first.outcomes);
+        let mut table = outcomes.flights.lock();
         for flight in std::iter::once(&mut first).chain(&mut others) {
             table.clear(flight);
             flight.has_landed = true;
@@ -266,7 +262,7 @@ impl<N: Node, V> Flight<N, V> {
 
     /// Whether the flight may change tiers.
     pub(crate) fn is_current(&self) -> bool {
-        self.flights.lock().lets(self)
+        self.outcomes.flights.lock().lets(self)
     }
 }
 
@@ -275,9 +271,10 @@ impl<N: Node, V> Drop for Flight<N, V> {
         if self.has_landed {
             return;
         }
-        self.flights.lock().clear(self);
+        let flights = &self.outcomes.flights;
+        flights.lock().clear(self);
         // After a panic one error for all, rather than one new flight after the other.
-        let panic = || Error::panic(&self.flights.node, "a panic outside of the loader");
+        let panic = || Error::panic(flights.chain.meta.name(), "a panic outside of the loader");
         let outcome = thread::panicking().then(|| Err(panic()));
         self.outcomes.give(self.place, outcome);
         self.outcomes.announce();

@@ -6,12 +6,18 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
 
+use super::{Flights, Purpose, Work};
 use crate::error::Result;
+use crate::node::Node;
 
 /// The outcomes of flights that began together, each at the place of its flight: given once, and
-/// `None` for a flight that ended without one.
+/// `None` for a flight that ended without one. With what else these flights share, so that each of them
+/// holds one pointer: threads that count references in the same place wait for each other.
 #[derive(Debug)]
-pub(crate) struct Outcomes<V> {
+pub(crate) struct Outcomes<N, V> {
+    pub(super) flights: Arc<Flights<N>>,
+    pub(super) work: Work,
+    pub(super) purpose: Purpose,
     /// By itself, so that one flight needs no list.
     first: Place<V>,
     others: Box<[Place<V>]>,
@@ -22,19 +28,27 @@ type Place<V> = OnceLock<Option<Result<V>>>;
 
 /// The end of a flight that a waiter holds.
 #[derive(Debug)]
-pub(crate) struct Waiting<V> {
-    pub(super) outcomes: Arc<Outcomes<V>>,
+pub(crate) struct Waiting<N, V> {
+    pub(super) outcomes: Arc<Outcomes<N, V>>,
     pub(super) place: usize,
 }
 
-impl<V> Outcomes<V> {
-    /// Places for so many flights, at least one.
-    pub(crate) fn new(flights: usize) -> Arc<Self> {
+impl<N: Node, V> Outcomes<N, V> {
+    /// Places for so many flights, at least one, that begin for the same purpose.
+    pub(crate) fn new(flights: &Arc<Flights<N>>, purpose: Purpose, count: usize) -> Arc<Self> {
         Arc::new(Self {
+            flights: Arc::clone(flights),
+            work: Work::new(),
+            purpose,
             first: OnceLock::new(),
-            others: (1..flights).map(|_| OnceLock::new()).collect(),
+            others: (1..count).map(|_| OnceLock::new()).collect(),
             changed: Notify::new(),
         })
+    }
+
+    /// What the flights are parts of.
+    pub(crate) fn work(&self) -> &Work {
+        &self.work
     }
 
     fn place(&self, place: usize) -> &Place<V> {
@@ -73,7 +87,7 @@ impl<V> Outcomes<V> {
     }
 }
 
-impl<V: Clone> Outcomes<V> {
+impl<N: Node, V: Clone> Outcomes<N, V> {
     /// What the flights of the first places ended with, without copies where nobody else waits.
     pub(crate) fn take(self: Arc<Self>, flights: usize) -> Vec<Option<Result<V>>> {
         match Arc::try_unwrap(self) {
@@ -99,14 +113,24 @@ impl<V: Clone> Outcomes<V> {
     }
 }
 
-impl<V> Waiting<V> {
+impl<N: Node, V> Waiting<N, V> {
     /// Whether it is for one of these outcomes.
-    pub(crate) fn is_of(&self, outcomes: &Arc<Outcomes<V>>) -> bool {
+    pub(crate) fn is_of(&self, outcomes: &Arc<Outcomes<N, V>>) -> bool {
         Arc::ptr_eq(&self.outcomes, outcomes)
     }
 
+    /// Has the work of its flight go on whatever becomes of its leader.
+    pub(crate) fn share(&self) {
+        self.outcomes.work.share();
+    }
+
+    /// Whether its flight serves who asks for this purpose: it began for it, or has found a value.
+    pub(super) fn serves(&self, purpose: Purpose) -> bool {
+        self.outcomes.purpose == purpose || self.has_value()
+    }
+
     /// Whether its flight has found a value.
-    pub(super) fn has_value(&self) -> bool {
+    fn has_value(&self) -> bool {
         let outcome = self.outcomes.place(self.place).get();
         matches!(outcome, Some(Some(Ok(_))))
     }
@@ -117,7 +141,7 @@ impl<V> Waiting<V> {
     }
 }
 
-impl<V: Clone> Waiting<V> {
+impl<N: Node, V: Clone> Waiting<N, V> {
     /// Waits for the outcome; `None` if the flight ended without one.
     ///
     /// Cancel safe: nothing is lost when the future is dropped.

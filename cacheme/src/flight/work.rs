@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
+use tokio::task;
 
 use crate::lock::lock;
 
@@ -32,7 +33,11 @@ enum State {
 }
 
 /// The leader's end of the work. Dropping it makes a task of what is left.
-pub(crate) struct Led(Work);
+pub(crate) struct Led {
+    work: Work,
+    /// The task that leads, if it is one.
+    task: Option<task::Id>,
+}
 
 impl Work {
     pub(crate) fn new() -> Self {
@@ -55,7 +60,10 @@ impl Work {
     /// Begins the work: it belongs to this caller until it is shared.
     pub(crate) fn lead(self, task: Task, tokio: Handle) -> Led {
         self.put_back(task, tokio);
-        Led(self)
+        Led {
+            work: self,
+            task: task::try_id(),
+        }
     }
 
     /// The work, if it is in the leader's hands.
@@ -99,18 +107,20 @@ impl Led {
 
     /// Polls the work, if it is still the leader's.
     fn poll(&self, cx: &mut Context<'_>) {
-        let Some((mut task, tokio)) = self.0.take() else {
+        let Some((mut task, tokio)) = self.work.take() else {
             return;
         };
-        // The caller may be polled outside of the runtime that it began in.
-        let entered = tokio.enter();
+        // The caller may be polled outside of the runtime that it began in, which a task never is. All
+        // threads count who enters in one place.
+        let is_there = self.task.is_some() && self.task == task::try_id();
+        let entered = (!is_there).then(|| tokio.enter());
         let poll = AssertUnwindSafe(|| task.as_mut().poll(cx));
         let polled = panic::catch_unwind(poll);
         drop(entered);
         match polled {
-            Ok(Poll::Pending) => self.0.put_back(task, tokio),
+            Ok(Poll::Pending) => self.work.put_back(task, tokio),
             // A panic ends it, as it ends a task.
-            Ok(Poll::Ready(())) | Err(_) => *lock(&self.0.0) = State::Gone,
+            Ok(Poll::Ready(())) | Err(_) => *lock(&self.work.0) = State::Gone,
         }
     }
 }
@@ -123,6 +133,6 @@ impl fmt::Debug for Work {
 
 impl Drop for Led {
     fn drop(&mut self) {
-        self.0.share();
+        self.work.share();
     }
 }

@@ -6,6 +6,8 @@
 //! other keeps bytes by key, behind the [`Storage`] trait: one file or folder per driver, one feature
 //! each. [`open`] opens one outside of a runtime.
 
+#[cfg(any(feature = "file", feature = "postgres", feature = "sqlite"))]
+mod copies;
 #[cfg(any(
     feature = "mongodb",
     feature = "mysql",
@@ -30,7 +32,6 @@ mod file;
 mod keyring;
 #[cfg_attr(not(feature = "local"), path = "no_local.rs")]
 mod local;
-mod merged;
 #[cfg(feature = "mongodb")]
 mod mongodb;
 #[cfg(feature = "mysql")]
@@ -80,7 +81,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::cached::{Cached, Source};
+use crate::cached::{Landed, Origin};
 use crate::error::BoxError;
 use crate::key::Key;
 
@@ -162,8 +163,13 @@ pub(crate) struct Found<V> {
 }
 
 impl<V> Found<V> {
-    pub(crate) fn cached(self, source: Source) -> Cached<V> {
-        Cached::new(self.value, source, self.age)
+    /// As it is returned that had it at this place in the chain.
+    pub(crate) fn landed(self, place: usize) -> Landed<V> {
+        Landed {
+            value: self.value,
+            origin: Origin::Tier(place),
+            age: self.age,
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 #[cfg(feature = "local")]
 use super::LocalStorage;
-use super::merged::Merged;
 use super::url::BadUrl;
 use super::{LocalCache, Storage, StorageFuture};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{BoxError, Error, Result};
+use crate::guard::Guard;
+use crate::runtime::Settings;
 
 /// What a storage is registered as: a URL (`&str` or `String`; the [module](crate::storage) lists
 /// them), a [`LocalStorage`](crate::LocalStorage), or any [`Storage`].
@@ -69,16 +70,7 @@ pub(crate) enum Ready {
         expect(dead_code, reason = "there are no local storages then")
     )]
     Local(Arc<LocalCache>),
-    Remote(Arc<dyn Storage>),
-}
-
-impl Ready {
-    fn remote(storage: Arc<dyn Storage>) -> Self {
-        Self::Remote(match storage.parallel_reads() {
-            Some(most) => Arc::new(Merged::new(storage, most)),
-            None => storage,
-        })
-    }
+    Remote(Guard),
 }
 
 impl fmt::Debug for Ready {
@@ -92,8 +84,8 @@ impl fmt::Debug for Ready {
 
 impl Unopened {
     /// Opens what is registered under `name`.
-    pub(crate) async fn open(self, name: &str, clock: &Arc<dyn Clock>) -> Result<Ready> {
-        let opening = Opening { name, clock };
+    pub(crate) async fn open(self, name: &str, settings: &Settings) -> Result<Ready> {
+        let opening = Opening { name, settings };
         if name.is_empty() {
             return Err(opening.refuse("its name is empty"));
         }
@@ -101,7 +93,7 @@ impl Unopened {
             Self::Url(url) => opening.url(&url).await,
             #[cfg(feature = "local")]
             Self::Local(storage) => opening.local(storage),
-            Self::Remote(storage) => Ok(Ready::remote(storage)),
+            Self::Remote(storage) => Ok(opening.remote(storage)),
         }
     }
 }
@@ -110,7 +102,7 @@ impl Unopened {
 #[derive(Clone, Copy)]
 struct Opening<'a> {
     name: &'a str,
-    clock: &'a Arc<dyn Clock>,
+    settings: &'a Settings,
 }
 
 impl Opening<'_> {
@@ -119,9 +111,13 @@ impl Opening<'_> {
         Error::config(format!("storage \"{}\": {problem}", self.name))
     }
 
+    fn remote(self, storage: Arc<dyn Storage>) -> Ready {
+        Ready::Remote(Guard::new(storage, self.settings.storage_timeout))
+    }
+
     #[cfg(feature = "local")]
     fn local(self, storage: LocalStorage) -> Result<Ready> {
-        let cache = storage.into_cache(Arc::clone(self.clock));
+        let cache = storage.into_cache(Arc::clone(&self.settings.clock));
         let cache = cache.map_err(|problem| self.refuse(problem))?;
         Ok(Ready::Local(Arc::new(cache)))
     }
@@ -132,8 +128,8 @@ impl Opening<'_> {
             let storage = LocalStorage::parse(url);
             return self.local(storage.map_err(|problem| self.refuse(problem))?);
         }
-        match remote(url, self.clock).await {
-            Ok(storage) => Ok(Ready::remote(storage)),
+        match remote(url, &self.settings.clock).await {
+            Ok(storage) => Ok(self.remote(storage)),
             Err(error) if error.is::<BadUrl>() => Err(self.refuse(error)),
             Err(error) => Err(Error::storage_failed(self.name, "be opened", error)),
         }

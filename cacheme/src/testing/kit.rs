@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::MemoryStorage;
 use crate::builder::Builder;
 use crate::clock::ManualClock;
+use crate::guard::Guard;
 use crate::lock::lock;
 use crate::meta::Meta;
 use crate::runtime::Cacheme;
@@ -87,10 +88,15 @@ impl Kit {
 
 impl StandIns {
     /// Puts in what lacks of the storages that a node names.
-    pub(crate) fn fill(&self, storages: &mut BTreeMap<Arc<str>, Ready>, meta: &Meta) {
+    pub(crate) fn fill(
+        &self,
+        storages: &mut BTreeMap<Arc<str>, Ready>,
+        meta: &Meta,
+        timeout: Duration,
+    ) {
         for tier in meta.tiers() {
             let name = tier.storage();
-            let stand_in = || Ready::Remote(Arc::new(self.of(name)));
+            let stand_in = || Ready::Remote(Guard::new(Arc::new(self.of(name)), timeout));
             storages.entry(name.into()).or_insert_with(stand_in);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cacheme::{Load, LoadContext, LoadResult, Loaded, Result};
+use cacheme::{Cacheme, Load, LoadContext, LoadResult, Loaded, LocalStorage, Result};
 use cacheme_tests::loader::{Acts, Gathered, Script};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -224,4 +224,43 @@ async fn a_node_that_is_invalidated_while_it_gathers_is_loaded_once_for_both() {
         assert_eq!(value.expect("a value"), number);
     }
     assert_eq!(bench.script.calls(), [vec![0], vec![1, 2]]);
+}
+
+#[cacheme::node(storage = "near", batch(max = 100))]
+struct Crowd {
+    number: u64,
+}
+
+impl Load for Crowd {
+    type Value = u64;
+
+    async fn load(&self, _cx: &LoadContext) -> LoadResult<u64> {
+        Err("it is loaded in batches".into())
+    }
+
+    async fn load_all(nodes: &[Self], _cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let numbers = nodes.iter().map(|node| node.number);
+        Ok(numbers.map(|number| (Self { number }, number)).collect())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_simultaneous_requests_are_a_hundred_loads() {
+    let near = LocalStorage::tlfu(20_000);
+    let builder = Cacheme::builder().storage("near", near);
+    let runtime = builder.build().await.expect("the set-up is right");
+    let mut requests = JoinSet::new();
+    for number in 0..10_000 {
+        let runtime = runtime.clone();
+        requests.spawn(async move { (number, runtime.get(Crowd { number }).await) });
+    }
+    for (number, value) in promptly(requests.join_all()).await {
+        assert_eq!(value.expect("a value"), number);
+    }
+    let stats = runtime.stats();
+    let node = stats.node::<Crowd>().expect("it was used");
+    assert_eq!(node.loads(), 10_000);
+    let calls = node.load_calls();
+    assert!((100..=120).contains(&calls), "{calls} calls");
 }

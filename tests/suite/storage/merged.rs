@@ -110,6 +110,20 @@ async fn those_that_are_ready_at_once_read_together() {
     assert!(calls.contains(&vec![Call::Get(4)]), "{calls:?}");
 }
 
+#[tokio::test]
+async fn many_at_once_are_shared_out_among_the_reads_that_are_worth_it() {
+    let (runtime, far) = bench().await;
+    fill(&runtime, &far, 0..40).await;
+    far.set_mode(Mode::Waits);
+    let tasks = get_each(&runtime, 0..40);
+    until(|| far.count(Operation::Get) == 2).await;
+    assert_eq!(far.take_calls(), [Call::Get(20); 2]);
+    far.set_mode(Mode::Works);
+    for (number, value) in promptly(tasks.join_all()).await {
+        assert_eq!(value, number);
+    }
+}
+
 #[test]
 fn readers_of_another_tokio_runtime_do_not_depend_on_one_that_is_not_driven() {
     let (idle, busy) = (tokio_runtime(), tokio_runtime());

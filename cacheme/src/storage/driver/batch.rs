@@ -66,13 +66,16 @@ pub(in crate::storage) fn each_once(keys: &[Key]) -> Vec<&Key> {
     keys.iter().filter(|key| seen.insert(*key)).collect()
 }
 
-/// What was found, by key, in the order it was asked for.
+/// What a database found, by key.
+pub(in crate::storage) type ByKey<K, V> = HashMap<K, V, RandomState>;
+
+/// What was found, in the order it was asked for.
 pub(in crate::storage) fn in_order(
     keys: &[Key],
-    found: &HashMap<Vec<u8>, Bytes>,
+    mut find: impl FnMut(&[u8]) -> Option<Bytes>,
 ) -> Vec<Option<Bytes>> {
-    let find = |key: &Key| found.get(bounded(key).as_bytes()).cloned();
-    keys.iter().map(find).collect()
+    let keys = keys.iter();
+    keys.map(|key| find(bounded(key).as_bytes())).collect()
 }
 
 /// The longest key that goes to a database as it is, in bytes: their indexes have a limit.
@@ -118,7 +121,10 @@ mod tests {
         let mut found = HashMap::from([(b"b".to_vec(), Bytes::from("1"))]);
         found.insert(bounded(&keys[1]).as_bytes().to_vec(), Bytes::from("2"));
         let expected = [Some("1"), Some("2"), None, Some("1")];
-        assert!(in_order(&keys, &found) == expected.map(|value| value.map(Bytes::from)));
+        assert!(
+            in_order(&keys, |key| found.get(key).cloned())
+                == expected.map(|value| value.map(Bytes::from))
+        );
     }
 
     #[test]

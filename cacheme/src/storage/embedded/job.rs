@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::copies::Copies;
-use super::{Engine, Settings, View};
+use super::{Copies, Engine, Settings, View};
 use crate::clock::{Clock, millis};
 use crate::error::BoxError;
 use crate::key::Key;

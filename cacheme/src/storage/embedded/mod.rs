@@ -6,14 +6,13 @@
 //! beside a commit. Queues are bounded, every operation ends within the deadline, and what nobody
 //! waits for any more isn't begun.
 
-mod copies;
 mod crew;
 mod job;
 mod settings;
 
-pub(super) use self::copies::Copies;
 pub(super) use self::job::{Change, Sweep};
 pub(super) use self::settings::{Settings, settings_setters};
+pub(super) use super::copies::Copies;
 
 use std::time::{Duration, Instant};
 

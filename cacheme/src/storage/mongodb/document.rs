@@ -1,6 +1,5 @@
 //! Entries as documents: `{ _id: BinData(key), value: BinData, expires: Date or absent }`.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use mongodb::raw_batch_cursor::RawBatch;
 use crate::error::BoxError;
 use crate::key::Key;
 use crate::storage::Entry;
-use crate::storage::driver::batch::{Limit, bounded};
+use crate::storage::driver::batch::{ByKey, Limit, bounded};
 
 /// What a command may write: the server's limits. In bytes it takes some more for the command.
 pub(super) const UPDATES: Limit = Limit {
@@ -126,7 +125,7 @@ impl AsRef<[u8]> for Reply {
 pub(super) fn take(
     reply: RawBatch,
     now: Duration,
-    found: &mut HashMap<Vec<u8>, Bytes>,
+    found: &mut ByKey<Vec<u8>, Bytes>,
 ) -> Result<(), BsonError> {
     let reply = Bytes::from_owner(Reply(reply));
     let cursor = RawDocument::from_bytes(&reply)?.get_document("cursor")?;

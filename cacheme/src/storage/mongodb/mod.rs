@@ -12,7 +12,6 @@ mod place;
 
 pub use self::builder::MongodbStorageBuilder;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -168,9 +167,9 @@ impl Core {
         time.ok_or_else(|| "the server's time isn't known".into())
     }
 
-    async fn find(&self, keys: &[Key]) -> Result<HashMap<Vec<u8>, Bytes>, BoxError> {
+    async fn find(&self, keys: &[Key]) -> Result<batch::ByKey<Vec<u8>, Bytes>, BoxError> {
         self.ready().await?;
-        let mut found = HashMap::with_capacity(keys.len());
+        let mut found = batch::ByKey::default();
         for keys in document::KEYS.chunks(keys, document::key_room) {
             let find = self
                 .collection
@@ -255,7 +254,7 @@ impl Storage for MongodbStorage {
             let asked: Vec<_> = batch::each_once(keys).into_iter().cloned().collect();
             let find = async move { core.find(&asked).await };
             let found = self.core.courses.read(find).await?;
-            Ok(batch::in_order(keys, &found))
+            Ok(batch::in_order(keys, |key| found.get(key).cloned()))
         })
     }
 

@@ -1,6 +1,5 @@
 //! What clones of a storage share: the connections, and the statements on them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,10 @@ use super::schema::Schema;
 use crate::error::BoxError;
 use crate::key::Key;
 use crate::storage::Entry;
-use crate::storage::driver::batch::{Limit, bounded, each_once, in_order, last_of_each, size};
+use crate::storage::copies::Copies;
+use crate::storage::driver::batch::{
+    ByKey, Limit, bounded, each_once, in_order, last_of_each, size,
+};
 use crate::storage::driver::reach::Reach;
 use crate::storage::driver::server_clock::{ServerClock, Timed};
 use crate::storage::driver::sweep::Sweep;
@@ -130,21 +132,26 @@ impl Core {
             let key = key.as_bytes();
             let parameters = [parameter(&key, Type::BYTEA)];
             let rows = self.query(lease, &self.schema.get, &parameters).await?;
-            let value = rows.first().map(|row| bytes(row, 0)).transpose()?;
-            return Ok(vec![value]);
+            let value = rows.first().map(|row| row.try_get(0)).transpose()?;
+            return Ok(vec![value.map(Bytes::copy_from_slice)]);
         }
-        let mut found = HashMap::with_capacity(keys.len());
         let asked = each_once(keys);
+        let mut answers = Vec::new();
         for chunk in Self::LIMIT.chunks(&asked, |key| key.as_str().len()) {
             let keys: Vec<_> = chunk.iter().map(|key| bounded(key)).collect();
             let keys: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
             let parameters = [parameter(&keys, Type::BYTEA_ARRAY)];
             let rows = self.query(lease, &self.schema.get_many, &parameters);
-            for row in rows.await? {
-                found.insert(row.try_get(0)?, bytes(&row, 1)?);
-            }
+            answers.extend(rows.await?);
         }
-        Ok(in_order(keys, &found))
+        let mut found = ByKey::default();
+        for row in &answers {
+            found.insert(row.try_get::<_, &[u8]>(0)?, row.try_get::<_, &[u8]>(1)?);
+        }
+        let mut copies = Copies::of(keys.len());
+        Ok(in_order(keys, |key| {
+            found.get(key).map(|value| copies.copy(value))
+        }))
     }
 
     pub(super) async fn put(&self, lease: &Lease, entries: &[Entry]) -> Result<(), BoxError> {
@@ -218,10 +225,6 @@ impl Sweep for Core {
 /// A statement's parameter.
 fn parameter<T: ToSql + Sync>(value: &T, kind: Type) -> (&(dyn ToSql + Sync), Type) {
     (value, kind)
-}
-
-fn bytes(row: &Row, column: usize) -> Result<Bytes, BoxError> {
-    Ok(Bytes::copy_from_slice(row.try_get(column)?))
 }
 
 /// How long an entry is kept.

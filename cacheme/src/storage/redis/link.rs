@@ -13,7 +13,7 @@ use fred::clients::{Client, Pipeline, WithOptions};
 use fred::error::{Error as FredError, ErrorKind};
 use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::config::Options;
-use fred::types::{FromValue, Key as FredKey, Value};
+use fred::types::{FromValue, Key as FredKey, Resp3Frame, Value};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
@@ -41,6 +41,20 @@ pub(super) struct Link {
 struct Sending {
     client: WithOptions<Client>,
     connected: Arc<Connected>,
+}
+
+/// The values of an answer to `MGET`.
+fn values(answer: Resp3Frame) -> Result<Vec<Option<Bytes>>, FredError> {
+    let value = |frame| match frame {
+        Resp3Frame::BlobString { data, .. } => Ok(Some(data)),
+        Resp3Frame::Null => Ok(None),
+        // fred's words for what is none.
+        other => other.try_into().and_then(Value::convert),
+    };
+    match answer {
+        Resp3Frame::Array { data, .. } => data.into_iter().map(value).collect(),
+        other => other.try_into().and_then(Value::convert),
+    }
 }
 
 impl Link {
@@ -117,8 +131,10 @@ impl Link {
         for keys in Self::LIMIT.chunks(keys, |key| Command::Get(key).size()) {
             let names = self.names(keys, until).await?;
             let sending = self.sending(until)?;
-            let values = sending.client.mget::<Vec<Option<Bytes>>, _>(names).await;
-            found.extend(self.noticed(&sending, values)?);
+            // As it came: fred would look at each value whether it is text.
+            let names = names.into_iter().map(Value::from).collect();
+            let answer = sending.client.custom_raw(custom("MGET"), names).await;
+            found.extend(self.noticed(&sending, answer.and_then(values))?);
         }
         Ok(found)
     }

@@ -5,7 +5,7 @@
 use bytes::{Bytes, BytesMut};
 
 /// Copies the values of one read.
-pub(in crate::storage) struct Copies {
+pub(super) struct Copies {
     /// Where the next ones go.
     block: BytesMut,
     /// How many are to come at most.
@@ -22,7 +22,7 @@ impl Copies {
         Self { block, left: keys }
     }
 
-    pub(in crate::storage) fn copy(&mut self, value: &[u8]) -> Bytes {
+    pub(super) fn copy(&mut self, value: &[u8]) -> Bytes {
         if self.block.capacity() < value.len() {
             if self.left <= 1 {
                 return Bytes::copy_from_slice(value);
