@@ -2,8 +2,9 @@
 
 use proc_macro2::{Ident, Span};
 use syn::parse::ParseStream;
-use syn::{Attribute, Expr, LitStr, Meta, Result, Type};
+use syn::{Attribute, Expr, LitStr, Meta, Path, Result, Type};
 
+use crate::home;
 use crate::limit::{self, Batch, MaxLoads};
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
@@ -25,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
+    /// Where cacheme is found.
+    pub(crate) home: Option<Path>,
 }
 
 /// The options of a node.
@@ -40,6 +43,7 @@ pub(crate) const NODE: &[&str] = &[
     "ttl_jitter",
     "max_loads",
     "batch",
+    home::WORD,
 ];
 
 /// Reads `attrs`, all of them `#[node(...)]`, as if they were one. `item` is where to say that
@@ -97,6 +101,7 @@ impl Reader {
             "batch" => self.options.batch = Some(limit::batch(word, input, mistakes)?),
             "compress" => self.options.compress = Some(value::none(word, input)?),
             "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input)?),
+            home::WORD => self.options.home = Some(value::path(word, input, "cache")?),
             "ttl_none" => {
                 self.options.ttl_none = Some((word.clone(), value::ttl(word, input)?));
             }

@@ -7,7 +7,7 @@ use crate::attr::{self, Options};
 use crate::key::{self, Segment};
 use crate::mistake::Mistakes;
 use crate::model::Model;
-use crate::{expand, fallback, spelling, valid};
+use crate::{expand, fallback, home, spelling, valid};
 
 /// The implementation of `Node` for `input`, or all its mistakes and a stub.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -21,12 +21,14 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
             valid::check(&model, &options, &mut mistakes);
             let keys = keys(&model, &options, &mut mistakes);
             if mistakes.is_empty() {
-                return expand::expand(&model, &options, &keys);
+                let written = expand::expand(&model, &options, &keys);
+                return home::settle(written, options.home.as_ref());
             }
         }
         Err(error) => mistakes.push(error),
     }
-    let mut tokens = fallback::expand(input, options.codec.as_ref());
+    let stub = fallback::expand(input, options.codec.as_ref());
+    let mut tokens = home::settle(stub, options.home.as_ref());
     tokens.extend(mistakes.into_tokens());
     tokens
 }

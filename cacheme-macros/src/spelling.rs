@@ -11,6 +11,8 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Meta, Path, Result, Token, Visibility, parse_quote};
 
+use crate::home;
+
 /// What `#[cacheme::node(args)]` turns `item` into. The item keeps its own tokens.
 pub(crate) fn attribute(args: &TokenStream, input: ParseStream<'_>) -> Result<TokenStream> {
     let mut attrs = input.call(Attribute::parse_outer)?;
@@ -26,7 +28,12 @@ pub(crate) fn attribute(args: &TokenStream, input: ParseStream<'_>) -> Result<To
     let mut options = vec![parse_quote!(#[#node(#args)])];
     options.extend(attrs.extract_if(.., |attr| is_options(attr)).map(as_helper));
     if !attrs.iter().any(derives_node) {
-        attrs.push(parse_quote!(#[::core::prelude::v1::derive(::cacheme::Node)]));
+        let lists = options
+            .iter()
+            .filter_map(|attr| attr.meta.require_list().ok());
+        let home = lists.into_iter().find_map(|list| home::among(&list.tokens));
+        let derive = home::settle(quote!(::cacheme::Node), home.as_ref());
+        attrs.push(parse_quote!(#[::core::prelude::v1::derive(#derive)]));
     }
     Ok(quote!(#(#attrs)* #(#options)* #item))
 }

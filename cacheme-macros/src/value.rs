@@ -90,6 +90,11 @@ pub(crate) fn any(word: &Ident, input: ParseStream<'_>, example: &str) -> Result
 
 /// A path.
 pub(crate) fn path(word: &Ident, input: ParseStream<'_>, example: &str) -> Result<Path> {
+    let ahead = input.fork();
+    if ahead.parse::<Token![=]>().is_ok() && ahead.peek(Lit) {
+        let message = format!("`{word}` is a path, without quotes: write `{word} = {example}`");
+        return Err(ahead.error(message));
+    }
     value(word, input, example)
 }
 

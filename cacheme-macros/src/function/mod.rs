@@ -15,6 +15,7 @@ use syn::{Error, Result, Safety};
 
 use self::key::Key;
 use self::signature::Function;
+use crate::home;
 use crate::mistake::Mistakes;
 
 /// The function with a cache before it, or all its mistakes beside it as it was.
@@ -35,7 +36,8 @@ pub(crate) fn cached(args: TokenStream, item: TokenStream) -> Result<TokenStream
     valid(&function, &mut mistakes);
     let key = Key::new(&function, &options, &mut mistakes);
     if mistakes.is_empty() {
-        return Ok(expand::expand(&function, &options, &key));
+        let written = expand::expand(&function, &options, &key);
+        return Ok(home::settle(written, options.node.home.as_ref()));
     }
     let Function {
         attrs,

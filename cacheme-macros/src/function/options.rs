@@ -6,6 +6,7 @@ use syn::{Expr, Path, PathArguments, Token};
 
 use super::signature::Function;
 use crate::attr::{self, Options, Reader};
+use crate::home;
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
 use crate::value;
@@ -43,6 +44,7 @@ const CACHED: &[&str] = &[
     "node",
     "runtime",
     "associated",
+    home::WORD,
 ];
 
 /// Reads what stands in the attribute's parentheses.
@@ -66,7 +68,8 @@ pub(crate) fn read(args: TokenStream, mistakes: &mut Mistakes) -> CachedOptions 
         mistakes.push(error);
     }
     if place.word("node").is_some() {
-        for word in attr::NODE.iter().filter_map(|name| place.word(name)) {
+        let own = attr::NODE.iter().filter(|name| **name != home::WORD);
+        for word in own.filter_map(|name| place.word(name)) {
             let message = format!("`{word}` is the node's own: say it there, or leave `node` out");
             mistakes.at(word.span(), message);
         }
