@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use syn::parse::ParseStream;
 use syn::{Attribute, Expr, LitStr, Meta, Path, Result, Type};
 
-use crate::home;
+use crate::crate_path;
 use crate::limit::{self, Batch, MaxLoads};
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
@@ -27,7 +27,7 @@ pub(crate) struct Options {
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
     /// Where cacheme is found.
-    pub(crate) home: Option<Path>,
+    pub(crate) crate_path: Option<Path>,
 }
 
 /// The options of a node.
@@ -43,7 +43,7 @@ pub(crate) const NODE: &[&str] = &[
     "ttl_jitter",
     "max_loads",
     "batch",
-    home::WORD,
+    crate_path::WORD,
 ];
 
 /// Reads `attrs`, all of them `#[node(...)]`, as if they were one. `item` is where to say that
@@ -101,7 +101,7 @@ impl Reader {
             "batch" => self.options.batch = Some(limit::batch(word, input, mistakes)?),
             "compress" => self.options.compress = Some(value::none(word, input)?),
             "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input)?),
-            home::WORD => self.options.home = Some(value::path(word, input, "cache")?),
+            crate_path::WORD => self.options.crate_path = Some(value::path(word, input, "cache")?),
             "ttl_none" => {
                 self.options.ttl_none = Some((word.clone(), value::ttl(word, input)?));
             }

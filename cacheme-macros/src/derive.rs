@@ -7,7 +7,7 @@ use crate::attr::{self, Options};
 use crate::key::{self, Segment};
 use crate::mistake::Mistakes;
 use crate::model::Model;
-use crate::{expand, fallback, home, spelling, valid};
+use crate::{crate_path, expand, fallback, spelling, valid};
 
 /// The implementation of `Node` for `input`, or all its mistakes and a stub.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -22,13 +22,13 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
             let keys = keys(&model, &options, &mut mistakes);
             if mistakes.is_empty() {
                 let written = expand::expand(&model, &options, &keys);
-                return home::settle(written, options.home.as_ref());
+                return crate_path::settle(written, options.crate_path.as_ref());
             }
         }
         Err(error) => mistakes.push(error),
     }
     let stub = fallback::expand(input, options.codec.as_ref());
-    let mut tokens = home::settle(stub, options.home.as_ref());
+    let mut tokens = crate_path::settle(stub, options.crate_path.as_ref());
     tokens.extend(mistakes.into_tokens());
     tokens
 }

@@ -6,20 +6,19 @@
 //! A node passes through one stage per file: `spelling` makes all spellings a derive, `attr` reads
 //! the options (with `list`, `tier`, `limit`, `value` and `duration`), `model` the item, `valid` checks
 //! both, `key` lays out the key (with `template` and `hole`), and `expand` writes the
-//! implementation (with `meta`), or `fallback` a stub of it beside the errors; `home` has the path to cacheme
-//! in it put right. A function has stages of
-//! its own in `function`.
+//! implementation (with `meta`), or `fallback` a stub of it beside the errors. `crate_path` has what was
+//! written find cacheme. A function has stages of its own in `function`.
 
 #![forbid(unsafe_code)]
 
 mod attr;
+mod crate_path;
 mod derive;
 mod duration;
 mod expand;
 mod fallback;
 mod function;
 mod hole;
-mod home;
 mod key;
 mod limit;
 mod list;

@@ -11,7 +11,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Meta, Path, Result, Token, Visibility, parse_quote};
 
-use crate::home;
+use crate::crate_path;
 
 /// What `#[cacheme::node(args)]` turns `item` into. The item keeps its own tokens.
 pub(crate) fn attribute(args: &TokenStream, input: ParseStream<'_>) -> Result<TokenStream> {
@@ -31,8 +31,10 @@ pub(crate) fn attribute(args: &TokenStream, input: ParseStream<'_>) -> Result<To
         let lists = options
             .iter()
             .filter_map(|attr| attr.meta.require_list().ok());
-        let home = lists.into_iter().find_map(|list| home::among(&list.tokens));
-        let derive = home::settle(quote!(::cacheme::Node), home.as_ref());
+        let path = lists
+            .into_iter()
+            .find_map(|list| crate_path::among(&list.tokens));
+        let derive = crate_path::settle(quote!(::cacheme::Node), path.as_ref());
         attrs.push(parse_quote!(#[::core::prelude::v1::derive(#derive)]));
     }
     Ok(quote!(#(#attrs)* #(#options)* #item))

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::batch::Batch;
 use crate::lock::lock;
 
-/// The requests that a group has room for before its list grows, under the lock.
+/// The requests that a group's list has room for from the start: others wait for the lock while it grows.
 const ROOM: usize = 64;
 
 /// Fewer requests aren't shared out: a batch of so many costs each of them little more than a larger one.
@@ -202,13 +202,15 @@ impl<R: Send + 'static> Gatherer<R> {
     /// Begins a batch, and says how many others had ended by then.
     fn begin(&mut self, ended: &mut u64) -> (Turn<R>, Vec<R>) {
         let mut state = lock(&self.batcher.state);
-        let group = state.group(self.tokio);
-        let gathered = group.map_or(0, |group| group.requests.len());
-        let share = self.batcher.share(gathered, state.under_way);
+        let under_way = state.under_way;
         state.under_way += 1;
         *ended = state.ended;
+        let share = |group: &Group<R>| self.batcher.share(group.requests.len(), under_way);
         let requests = match state.group(self.tokio) {
-            Some(group) if share < gathered => group.requests.drain(..share).collect(),
+            Some(group) if share(group) < group.requests.len() => {
+                let share = share(group);
+                group.requests.drain(..share).collect()
+            }
             _ => {
                 // The next request has another one gather.
                 self.is_done = true;

@@ -15,7 +15,7 @@ use syn::{Error, Result, Safety};
 
 use self::key::Key;
 use self::signature::Function;
-use crate::home;
+use crate::crate_path;
 use crate::mistake::Mistakes;
 
 /// The function with a cache before it, or all its mistakes beside it as it was.
@@ -37,7 +37,10 @@ pub(crate) fn cached(args: TokenStream, item: TokenStream) -> Result<TokenStream
     let key = Key::new(&function, &options, &mut mistakes);
     if mistakes.is_empty() {
         let written = expand::expand(&function, &options, &key);
-        return Ok(home::settle(written, options.node.home.as_ref()));
+        return Ok(crate_path::settle(
+            written,
+            options.node.crate_path.as_ref(),
+        ));
     }
     let Function {
         attrs,

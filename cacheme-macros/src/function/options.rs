@@ -6,7 +6,7 @@ use syn::{Expr, Path, PathArguments, Token};
 
 use super::signature::Function;
 use crate::attr::{self, Options, Reader};
-use crate::home;
+use crate::crate_path;
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
 use crate::value;
@@ -44,7 +44,7 @@ const CACHED: &[&str] = &[
     "node",
     "runtime",
     "associated",
-    home::WORD,
+    crate_path::WORD,
 ];
 
 /// Reads what stands in the attribute's parentheses.
@@ -68,7 +68,7 @@ pub(crate) fn read(args: TokenStream, mistakes: &mut Mistakes) -> CachedOptions 
         mistakes.push(error);
     }
     if place.word("node").is_some() {
-        let own = attr::NODE.iter().filter(|name| **name != home::WORD);
+        let own = attr::NODE.iter().filter(|name| **name != crate_path::WORD);
         for word in own.filter_map(|name| place.word(name)) {
             let message = format!("`{word}` is the node's own: say it there, or leave `node` out");
             mistakes.at(word.span(), message);

@@ -47,6 +47,7 @@ use crate::switch::NOWHERE;
 pub(crate) struct Fetch<N> {
     /// The first tier, if it is local. Out of the chain, so that a hit follows fewer pointers.
     nearest: Option<Nearest>,
+    /// That of the flights, one step nearer.
     chain: Arc<Chain>,
     flights: Arc<Flights<N>>,
     /// The node's type of value, which its first load settles.

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
-use tokio::task;
 
 use crate::lock::lock;
 
@@ -33,11 +32,7 @@ enum State {
 }
 
 /// The leader's end of the work. Dropping it makes a task of what is left.
-pub(crate) struct Led {
-    work: Work,
-    /// The task that leads, if it is one.
-    task: Option<task::Id>,
-}
+pub(crate) struct Led(Work);
 
 impl Work {
     pub(crate) fn new() -> Self {
@@ -60,10 +55,7 @@ impl Work {
     /// Begins the work: it belongs to this caller until it is shared.
     pub(crate) fn lead(self, task: Task, tokio: Handle) -> Led {
         self.put_back(task, tokio);
-        Led {
-            work: self,
-            task: task::try_id(),
-        }
+        Led(self)
     }
 
     /// The work, if it is in the leader's hands.
@@ -95,32 +87,33 @@ impl Work {
 }
 
 impl Led {
-    /// Waits for `future`, and does the work meanwhile.
+    /// Waits for `future`, and does the work meanwhile, from where it was begun.
     pub(crate) async fn until<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
+        let mut is_begun = false;
         poll_fn(|cx| {
-            self.poll(cx);
+            self.poll(cx, is_begun);
+            is_begun = true;
             future.as_mut().poll(cx)
         })
         .await
     }
 
     /// Polls the work, if it is still the leader's.
-    fn poll(&self, cx: &mut Context<'_>) {
-        let Some((mut task, tokio)) = self.work.take() else {
+    fn poll(&self, cx: &mut Context<'_>, is_begun: bool) {
+        let Some((mut task, tokio)) = self.0.take() else {
             return;
         };
-        // The caller may be polled outside of the runtime that it began in, which a task never is. All
-        // threads count who enters in one place.
-        let is_there = self.task.is_some() && self.task == task::try_id();
-        let entered = (!is_there).then(|| tokio.enter());
+        // The caller may be polled outside of the runtime that it began in. Not at first, which is worth
+        // knowing: all threads count who enters in one place.
+        let entered = is_begun.then(|| tokio.enter());
         let poll = AssertUnwindSafe(|| task.as_mut().poll(cx));
         let polled = panic::catch_unwind(poll);
         drop(entered);
         match polled {
-            Ok(Poll::Pending) => self.work.put_back(task, tokio),
+            Ok(Poll::Pending) => self.0.put_back(task, tokio),
             // A panic ends it, as it ends a task.
-            Ok(Poll::Ready(())) | Err(_) => *lock(&self.work.0) = State::Gone,
+            Ok(Poll::Ready(())) | Err(_) => *lock(&self.0.0) = State::Gone,
         }
     }
 }
@@ -133,6 +126,6 @@ impl fmt::Debug for Work {
 
 impl Drop for Led {
     fn drop(&mut self) {
-        self.work.share();
+        self.0.share();
     }
 }

@@ -57,7 +57,7 @@ impl Merged {
     }
 
     /// Reads few keys, with others if there are many at it. The deadline is the batch's, which begins
-    /// a moment later: a read of its own has no need of another one.
+    /// a moment later, so that a caller needs no timer.
     pub(super) async fn read(&self, keys: Vec<Key>) -> Result<Vec<Option<Bytes>>, BoxError> {
         let (sender, answer) = oneshot::channel();
         let request = Request {
@@ -79,7 +79,7 @@ async fn read(storage: Bounded, turn: Turn<Request>, requests: Vec<Request>) {
     for request in &requests {
         keys.extend_from_slice(&request.keys);
     }
-    let found = storage.read(&keys).await;
+    let found = storage.read(keys).await;
     // Before the answers, so that who is answered and reads again finds it ended.
     drop(turn);
     let found = found.map(Vec::into_iter);

@@ -53,42 +53,49 @@ impl Guard {
     pub(crate) async fn read(&self, keys: Vec<Key>) -> Result<Vec<Option<Bytes>>, BoxError> {
         match &self.merged {
             Some(merged) if Merged::takes(&keys) => merged.read(keys).await,
-            Some(_) => {
-                let bounded = self.bounded.clone();
-                apart(async move { bounded.read(&keys).await }).await
-            }
-            None => self.bounded.read(&keys).await,
+            _ => self.operate(|storage| storage.read(keys)).await,
         }
     }
 
     /// Writes entries.
     pub(crate) async fn write(&self, entries: Vec<Entry>) -> Result<(), BoxError> {
-        let bounded = &self.bounded;
-        if self.merged.is_none() {
-            return bounded.within(|storage| storage.put_many(&entries)).await;
-        }
-        let bounded = bounded.clone();
-        apart(async move { bounded.within(|storage| storage.put_many(&entries)).await }).await
+        self.operate(|storage| storage.write(entries)).await
     }
 
     /// Removes entries.
     pub(crate) async fn remove(&self, keys: Vec<Key>) -> Result<(), BoxError> {
-        let bounded = &self.bounded;
-        if self.merged.is_none() {
-            return bounded.within(|storage| storage.remove_many(&keys)).await;
+        self.operate(|storage| storage.remove(keys)).await
+    }
+
+    /// Does an operation; where reads are merged, in a task of its own.
+    async fn operate<T, F>(&self, operation: impl FnOnce(Bounded) -> F) -> Result<T, BoxError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, BoxError>> + Send + 'static,
+    {
+        let operation = operation(self.bounded.clone());
+        match self.merged {
+            Some(_) => tokio::spawn(operation).await?,
+            None => operation.await,
         }
-        let bounded = bounded.clone();
-        apart(async move { bounded.within(|storage| storage.remove_many(&keys)).await }).await
     }
 }
 
 impl Bounded {
-    async fn read(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, BoxError> {
-        let found = self.within(|storage| storage.get_many(keys)).await?;
+    async fn read(self, keys: Vec<Key>) -> Result<Vec<Option<Bytes>>, BoxError> {
+        let found = self.within(|storage| storage.get_many(&keys)).await?;
         if found.len() == keys.len() {
             return Ok(found);
         }
         Err(format!("{} answers to {} keys", found.len(), keys.len()).into())
+    }
+
+    async fn write(self, entries: Vec<Entry>) -> Result<(), BoxError> {
+        self.within(|storage| storage.put_many(&entries)).await
+    }
+
+    async fn remove(self, keys: Vec<Key>) -> Result<(), BoxError> {
+        self.within(|storage| storage.remove_many(&keys)).await
     }
 
     /// Ends an operation at its deadline, and turns a panic in it into an error.
@@ -100,13 +107,6 @@ impl Bounded {
         let operation = begun.map_err(|panic| panic_message(&*panic))?;
         tokio::time::timeout(self.deadline, catch_panic(operation)).await??
     }
-}
-
-/// Does `operation` in a task of its own.
-async fn apart<T: Send + 'static>(
-    operation: impl Future<Output = Result<T, BoxError>> + Send + 'static,
-) -> Result<T, BoxError> {
-    tokio::spawn(operation).await?
 }
 
 impl fmt::Debug for Guard {

@@ -14,8 +14,9 @@ use redb::{
     Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
 };
 
+use super::copies::Copies;
 use super::embedded::{
-    Change, Copies, Embedded, Engine, Settings, Sweep, View, embedded_storage, settings_setters,
+    Change, Embedded, Engine, Settings, Sweep, View, embedded_storage, settings_setters,
 };
 use super::url::{BadUrl, StorageUrl};
 use crate::clock::Clock;

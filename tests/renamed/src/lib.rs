@@ -42,6 +42,21 @@ pub enum Thing<T> {
     Some(T),
 }
 
+/// As a framework's macro writes a node.
+#[macro_export]
+macro_rules! framed {
+    ($name:ident) => {
+        /// A node of the framework's.
+        #[derive(Debug)]
+        #[$crate::vendored::node(crate = $crate::vendored, storage = "near")]
+        pub struct $name {
+            id: u64,
+        }
+    };
+}
+
+framed!(Framed);
+
 /// A function with a node of its own.
 #[cache::cached(crate = cache, runtime = runtime, storage = "near", ttl = "1m")]
 pub async fn double(#[skip] runtime: &cache::Cacheme, of: u64, name: &str) -> String {
@@ -78,6 +93,7 @@ mod tests {
         assert_eq!(runtime.get(Half::of(8)).await?, Some(4));
         assert_eq!(runtime.get(Half::of(7)).await?, None);
         assert_eq!(runtime.key(&Half::of(8))?.as_str(), "half:8");
+        assert_eq!(runtime.key(&Framed { id: 1 })?.as_str(), "Framed:1");
         let thing = Thing::Some(1_u8);
         let thing = runtime.get_with(thing, |_cx| async { Ok(5_u64) }).await?;
         assert_eq!(thing, 5);

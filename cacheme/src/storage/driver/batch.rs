@@ -69,13 +69,33 @@ pub(in crate::storage) fn each_once(keys: &[Key]) -> Vec<&Key> {
 /// What a database found, by key.
 pub(in crate::storage) type ByKey<K, V> = HashMap<K, V, RandomState>;
 
+/// Room for what a database finds of so many keys.
+pub(in crate::storage) fn by_key<K, V>(keys: usize) -> ByKey<K, V> {
+    ByKey::with_capacity_and_hasher(keys, RandomState::default())
+}
+
 /// What was found, in the order it was asked for.
 pub(in crate::storage) fn in_order(
     keys: &[Key],
-    mut find: impl FnMut(&[u8]) -> Option<Bytes>,
+    found: &ByKey<Vec<u8>, Bytes>,
 ) -> Vec<Option<Bytes>> {
-    let keys = keys.iter();
-    keys.map(|key| find(bounded(key).as_bytes())).collect()
+    let find = |key: &Key| found.get(bounded(key).as_bytes()).cloned();
+    keys.iter().map(find).collect()
+}
+
+/// What was found of keys that were asked for [once](each_once), for all keys.
+pub(in crate::storage) fn for_all(
+    keys: &[Key],
+    once: Vec<&Key>,
+    found: Vec<Option<Bytes>>,
+) -> Vec<Option<Bytes>> {
+    if once.len() == keys.len() {
+        return found;
+    }
+    let mut by_key = by_key(once.len());
+    by_key.extend(once.into_iter().zip(found));
+    let value = |key: &Key| by_key.get(key).cloned().flatten();
+    keys.iter().map(value).collect()
 }
 
 /// The longest key that goes to a database as it is, in bytes: their indexes have a limit.
@@ -118,13 +138,21 @@ mod tests {
     fn answers_come_in_the_order_of_the_keys() {
         let long = "k".repeat(2000);
         let keys = ["b", &long, "a", "b"].map(Key::new);
-        let mut found = HashMap::from([(b"b".to_vec(), Bytes::from("1"))]);
+        let mut found = by_key(2);
+        found.insert(b"b".to_vec(), Bytes::from("1"));
         found.insert(bounded(&keys[1]).as_bytes().to_vec(), Bytes::from("2"));
         let expected = [Some("1"), Some("2"), None, Some("1")];
-        assert!(
-            in_order(&keys, |key| found.get(key).cloned())
-                == expected.map(|value| value.map(Bytes::from))
-        );
+        assert!(in_order(&keys, &found) == expected.map(|value| value.map(Bytes::from)));
+    }
+
+    #[test]
+    fn a_key_that_was_asked_for_once_is_answered_wherever_it_stands() {
+        let keys = ["b", "a", "b"].map(Key::new);
+        let found = vec![Some(Bytes::from("1")), None];
+        let answers = for_all(&keys, each_once(&keys), found.clone());
+        assert!(answers == [Some("1"), None, Some("1")].map(|value| value.map(Bytes::from)));
+        let keys = &keys[..2];
+        assert_eq!(for_all(keys, each_once(keys), found.clone()), found);
     }
 
     #[test]

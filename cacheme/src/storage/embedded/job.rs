@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{Copies, Engine, Settings, View};
+use super::{Engine, Settings, View};
 use crate::clock::{Clock, millis};
 use crate::error::BoxError;
 use crate::key::Key;
+use crate::storage::copies::Copies;
 
 /// A change of entries.
 #[derive(Debug)]

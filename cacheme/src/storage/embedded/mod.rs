@@ -12,7 +12,6 @@ mod settings;
 
 pub(super) use self::job::{Change, Sweep};
 pub(super) use self::settings::{Settings, settings_setters};
-pub(super) use super::copies::Copies;
 
 use std::time::{Duration, Instant};
 
@@ -25,6 +24,7 @@ use super::{Entry, StorageFuture};
 use crate::clock::{NEVER, millis};
 use crate::error::BoxError;
 use crate::key::Key;
+use crate::storage::copies::Copies;
 
 /// An embedded database, as one thread uses it.
 pub(super) trait Engine: Send + 'static {

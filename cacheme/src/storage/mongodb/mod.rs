@@ -169,7 +169,7 @@ impl Core {
 
     async fn find(&self, keys: &[Key]) -> Result<batch::ByKey<Vec<u8>, Bytes>, BoxError> {
         self.ready().await?;
-        let mut found = batch::ByKey::default();
+        let mut found = batch::by_key(keys.len());
         for keys in document::KEYS.chunks(keys, document::key_room) {
             let find = self
                 .collection
@@ -254,7 +254,7 @@ impl Storage for MongodbStorage {
             let asked: Vec<_> = batch::each_once(keys).into_iter().cloned().collect();
             let find = async move { core.find(&asked).await };
             let found = self.core.courses.read(find).await?;
-            Ok(batch::in_order(keys, |key| found.get(key).cloned()))
+            Ok(batch::in_order(keys, &found))
         })
     }
 

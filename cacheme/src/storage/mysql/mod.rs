@@ -166,13 +166,13 @@ impl Core {
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Option<Bytes>>, BoxError> {
         let asked = batch::each_once(keys);
-        let mut found = batch::ByKey::default();
+        let mut found = batch::by_key(asked.len());
         let mut lease = self.lease().await?;
         for chunk in statement::limit(lease.packet()).chunks(&asked, |key| statement::key(key)) {
             let rows = lease.run(&self.statements.get(chunk)).await?;
             found.extend(rows.into_iter().filter_map(entry));
         }
-        Ok(batch::in_order(keys, |key| found.get(key).cloned()))
+        Ok(batch::in_order(keys, &found))
     }
 
     async fn put(&self, mut lease: Lease, entries: &[Entry]) -> Result<(), BoxError> {

@@ -21,7 +21,7 @@ use crate::key::Key;
 use crate::storage::Entry;
 use crate::storage::copies::Copies;
 use crate::storage::driver::batch::{
-    ByKey, Limit, bounded, each_once, in_order, last_of_each, size,
+    Limit, bounded, by_key, each_once, for_all, last_of_each, size,
 };
 use crate::storage::driver::reach::Reach;
 use crate::storage::driver::server_clock::{ServerClock, Timed};
@@ -136,22 +136,22 @@ impl Core {
             return Ok(vec![value.map(Bytes::copy_from_slice)]);
         }
         let asked = each_once(keys);
-        let mut answers = Vec::new();
+        let mut found = Vec::with_capacity(asked.len());
+        let mut copies = Copies::of(asked.len());
         for chunk in Self::LIMIT.chunks(&asked, |key| key.as_str().len()) {
             let keys: Vec<_> = chunk.iter().map(|key| bounded(key)).collect();
             let keys: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
             let parameters = [parameter(&keys, Type::BYTEA_ARRAY)];
             let rows = self.query(lease, &self.schema.get_many, &parameters);
-            answers.extend(rows.await?);
+            let rows = rows.await?;
+            let mut values = by_key::<&[u8], &[u8]>(rows.len());
+            for row in &rows {
+                values.insert(row.try_get(0)?, row.try_get(1)?);
+            }
+            let value = |key| values.get(key).map(|value| copies.copy(value));
+            found.extend(keys.into_iter().map(value));
         }
-        let mut found = ByKey::default();
-        for row in &answers {
-            found.insert(row.try_get::<_, &[u8]>(0)?, row.try_get::<_, &[u8]>(1)?);
-        }
-        let mut copies = Copies::of(keys.len());
-        Ok(in_order(keys, |key| {
-            found.get(key).map(|value| copies.copy(value))
-        }))
+        Ok(for_all(keys, asked, found))
     }
 
     pub(super) async fn put(&self, lease: &Lease, entries: &[Entry]) -> Result<(), BoxError> {

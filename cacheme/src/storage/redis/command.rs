@@ -81,7 +81,7 @@ impl AsRef<[u8]> for Named {
     }
 }
 
-/// A command that fred has no word for.
+/// A command by its name, whose answer comes as it is.
 pub(super) fn custom(name: &'static str) -> CustomCommand {
     CustomCommand::new_static(name, ClusterHash::FirstKey, false)
 }

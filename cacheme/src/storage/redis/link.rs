@@ -43,20 +43,6 @@ struct Sending {
     connected: Arc<Connected>,
 }
 
-/// The values of an answer to `MGET`.
-fn values(answer: Resp3Frame) -> Result<Vec<Option<Bytes>>, FredError> {
-    let value = |frame| match frame {
-        Resp3Frame::BlobString { data, .. } => Ok(Some(data)),
-        Resp3Frame::Null => Ok(None),
-        // fred's words for what is none.
-        other => other.try_into().and_then(Value::convert),
-    };
-    match answer {
-        Resp3Frame::Array { data, .. } => data.into_iter().map(value).collect(),
-        other => other.try_into().and_then(Value::convert),
-    }
-}
-
 impl Link {
     /// So many commands in a row without an answer, and the connection is given up. fred itself
     /// gives up only a connection on which nothing was sent for some time, and none on which it is
@@ -314,5 +300,19 @@ impl Link {
         Ok(keys
             .map(|(place, key)| named(key, room.take_if(|_| place == last)))
             .collect())
+    }
+}
+
+/// The values of an answer to `MGET`.
+fn values(answer: Resp3Frame) -> Result<Vec<Option<Bytes>>, FredError> {
+    let value = |frame| match frame {
+        Resp3Frame::BlobString { data, .. } => Ok(Some(data)),
+        Resp3Frame::Null => Ok(None),
+        // fred's words for what is none.
+        other => other.try_into().and_then(Value::convert),
+    };
+    match answer {
+        Resp3Frame::Array { data, .. } => data.into_iter().map(value).collect(),
+        other => other.try_into().and_then(Value::convert),
     }
 }

@@ -1,6 +1,5 @@
 //! The servers of a storage, whichever way they are set up.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use crate::error::BoxError;
 use crate::key::Key;
 use crate::storage::Entry;
 use crate::storage::driver::background::Background;
-use crate::storage::driver::batch::{each_once, last_of_each};
+use crate::storage::driver::batch::{each_once, for_all, last_of_each};
 use crate::storage::driver::reach::Reach;
 use crate::storage::driver::server_clock::{ServerClock, Timed};
 
@@ -149,12 +148,7 @@ impl Servers {
                 found(cluster.run(commands, self.until()).await)?
             }
         };
-        if once.len() == keys.len() {
-            return Ok(found);
-        }
-        let found: HashMap<_, _> = once.into_iter().zip(found).collect();
-        let value = |key| found.get(key).cloned().flatten();
-        Ok(keys.iter().map(value).collect())
+        Ok(for_all(keys, once, found))
     }
 
     pub(super) async fn put(&self, entries: &[Entry]) -> Result<(), BoxError> {

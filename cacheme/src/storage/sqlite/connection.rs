@@ -9,8 +9,9 @@ use rusqlite::{CachedStatement, Connection as Raw, ErrorCode, OptionalExtension,
 use crate::clock::NEVER;
 use crate::error::BoxError;
 use crate::key::Key;
+use crate::storage::copies::Copies;
 use crate::storage::driver::table::Table;
-use crate::storage::embedded::{Change, Copies, Engine, Sweep, View};
+use crate::storage::embedded::{Change, Engine, Sweep, View};
 
 pub(super) struct Connection {
     raw: Raw,
