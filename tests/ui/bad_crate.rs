@@ -1,6 +1,6 @@
 use cacheme::cached;
 
-#[cacheme::node(storage = "hot", crate = "cache")]
+#[cacheme::node(storage = "hot", crate = "cacheme")]
 struct Quoted {
     id: u64,
 }

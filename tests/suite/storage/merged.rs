@@ -3,11 +3,13 @@
 use std::future::{Future, poll_fn};
 use std::ops::Range;
 use std::task::Poll;
+use std::time::Duration;
 
 use cacheme::{Cacheme, Miss, NodeStats};
 use cacheme_tests::loader::{Acts, Remote, Script};
 use cacheme_tests::memory::{Call, MemoryStorage, Mode, Operation};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::fetch::{promptly, until};
 
@@ -122,6 +124,32 @@ async fn many_at_once_are_shared_out_among_the_reads_that_are_worth_it() {
     for (number, value) in promptly(tasks.join_all()).await {
         assert_eq!(value, number);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_does_not_answer_costs_each_reader_one_deadline() {
+    let deadline = Duration::from_secs(3);
+    let far = MemoryStorage::new().with_parallel_reads(2);
+    let builder = Cacheme::builder()
+        .storage("far", far.clone())
+        .storage_timeout(deadline)
+        .state(Script::new(Acts::Load));
+    let runtime = builder.build().await.expect("the set-up is right");
+    far.set_mode(Mode::Waits);
+    let started = Instant::now();
+    // Those of the first batches, and those that gather behind them.
+    let tasks = get_each(&runtime, 0..100);
+    for (number, value) in tasks.join_all().await {
+        assert_eq!(value, number);
+    }
+    let took = started.elapsed();
+    assert!(
+        deadline <= took && took < deadline + Duration::from_millis(100),
+        "{took:?}"
+    );
+    let stats = runtime.stats();
+    let node = stats.node::<Remote>().expect("it was used");
+    assert_eq!(node.tiers()[0].missed(Miss::Unavailable), 100);
 }
 
 #[test]
