@@ -139,24 +139,34 @@ async fn what_was_given_up_doesnt_undo_what_is_written_later() {
     for _ in 0..2 {
         storage.remove_many(&keys).await.expect("remove succeeds");
     }
-    // The connection whose turn it is.
-    let process = "SELECT pid::bigint FROM pg_stat_activity WHERE application_name = 'cacheme' \
+    // The connection that has rested longest, whose turn it should be.
+    let resting = "SELECT pid::bigint FROM pg_stat_activity WHERE application_name = 'cacheme' \
                    ORDER BY state_change LIMIT 1";
-    let process = server.number(process).await.to_string();
-    let signal = |signal| {
+    let signal = |signal: &str, process: i64| {
+        let process = process.to_string();
         let sent = Command::new("kill").args([signal, &*process]).status();
         assert!(sent.expect("`kill` can be run").success());
     };
-    signal("-STOP");
-    let given_up = timeout(Duration::from_millis(50), storage.remove_many(&keys)).await;
-    assert!(given_up.is_err(), "nobody serves it");
+    let mut stopped = None;
+    for _ in 0..20 {
+        let process = server.number(resting).await;
+        signal("-STOP", process);
+        let removal = timeout(Duration::from_millis(50), storage.remove_many(&keys)).await;
+        if removal.is_err() {
+            stopped = Some(process);
+            break;
+        }
+        // It was another one's.
+        signal("-CONT", process);
+    }
+    let stopped = stopped.expect("the removal went to the one that is stopped");
     let started = Instant::now();
     let mut later = {
         let storage = Arc::clone(&storage);
         tokio::spawn(async move { put(&*storage, "key", "later").await })
     };
     let early = timeout(Duration::from_millis(300), &mut later).await;
-    signal("-CONT");
+    signal("-CONT", stopped);
     match early {
         Ok(ended) => ended.expect("it doesn't panic").expect("put succeeds"),
         Err(_) => later
