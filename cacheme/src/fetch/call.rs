@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::run::Leg;
 use super::{Boarding, Fetch, Loader, Reads, Source};
 use crate::cached::Landed;
 use crate::error::{BoxError, Error};
-use crate::flight::{Aim, Led, Outcomes, Purpose};
+use crate::flight::{Group, Led, Purpose, Table};
 use crate::function::Shape;
 use crate::life::Life;
 use crate::load::Loaded;
@@ -137,14 +138,14 @@ impl<N: Node> Fetch<N> {
         };
         passed();
         let prefix = runtime.prefix();
-        let mut aim = Aim::new(prefix.scope, node);
+        let group = self.group(Purpose::Load, prefix.scope, node);
         loop {
-            let outcomes = self.outcomes(Purpose::Load, 1);
             let boarding = {
                 let mut table = self.flights.lock();
+                let start = |table: &mut Table<N>| table.start_one(&group);
                 match reads {
-                    Reads::Tiers => self.board(runtime, &mut table, aim, &outcomes, 0),
-                    Reads::Nothing => Boarding::Leads(table.start(aim, &outcomes, 0)),
+                    Reads::Tiers => self.board(runtime, &mut table, group.aim(0), start),
+                    Reads::Nothing => Boarding::Leads(start(&mut table)),
                 }
             };
             match boarding {
@@ -152,7 +153,7 @@ impl<N: Node> Fetch<N> {
                     counters.add(NodeEvent::Joined, 1);
                     return shape.join(value.into_value());
                 }
-                Boarding::Joins(joined, waiting) => {
+                Boarding::Joins(waiting) => {
                     waiting.share();
                     // Before the wait, which may be cancelled.
                     counters.add(NodeEvent::Joined, 1);
@@ -162,16 +163,15 @@ impl<N: Node> Fetch<N> {
                         // Its leader is gone: a request anew, and somebody has to lead.
                         None => passed(),
                     }
-                    aim = joined;
                 }
-                Boarding::Leads(flight) => {
+                Boarding::Leads(started) => {
                     let (asked, source) = asking(S::CAN_FAIL);
-                    let (work, legs) = (outcomes.work(), vec![flight.into()]);
-                    let led = self.depart(runtime, &prefix, work, legs, source, reads);
+                    let legs = vec![Leg::of(0)];
+                    let led = self.depart(runtime, &prefix, started, legs, source, reads);
                     return match led {
                         Ok(led) => {
                             let meta = &self.chain().meta;
-                            lead(meta, &led, outcomes, asked, shape, load).await
+                            lead(meta, &led, group, asked, shape, load).await
                         }
                         Err(error) => without(shape, error, load).await,
                     };
@@ -185,7 +185,7 @@ impl<N: Node> Fetch<N> {
 async fn lead<N, R, C, S, F>(
     meta: &Meta,
     led: &Led,
-    outcomes: Arc<Outcomes<N, Landed<S::Value>>>,
+    group: Arc<Group<N, Landed<S::Value>>>,
     asked: oneshot::Receiver<Reply<S::Value>>,
     shape: S,
     load: impl FnOnce() -> F,
@@ -197,11 +197,11 @@ where
 {
     let mut load = Some(load);
     let own = led.until(async {
-        let reply = match first(outcomes.over(0..1), asked).await {
+        let reply = match first(group.over(), asked).await {
             First::Other(Ok(reply)) => reply,
             // Nobody will ask.
             First::Other(Err(_)) | First::One(()) => {
-                outcomes.over(0..1).await;
+                group.over().await;
                 return None;
             }
         };
@@ -209,13 +209,13 @@ where
             Some(load) => answer(reply, shape, meta.ttl_none(), load).await,
             None => None,
         };
-        outcomes.over(0..1).await;
+        group.over().await;
         own
     });
     if let Some(own) = own.await {
         return own;
     }
-    let outcome = outcomes.take_one(0);
+    let outcome = group.into_outcome();
     let outcome = outcome.unwrap_or_else(|| Err(Error::lost(meta.name())));
     match (outcome, load) {
         (Ok(value), _) => shape.join(value.into_value()),

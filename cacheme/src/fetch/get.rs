@@ -8,11 +8,12 @@ use std::task::Poll;
 
 use super::gather::Gather;
 use super::get_all::load_all;
+use super::run::Leg;
 use super::{Boarding, Fetch, Reads, Source};
 use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Led, Outcomes, Purpose};
+use crate::flight::{Group, Led, Purpose, Table};
 use crate::load::{Load, LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::Cacheme;
@@ -167,16 +168,19 @@ impl<N: Node> Fetch<N> {
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Passed, 1);
         let prefix = runtime.prefix();
-        let mut aim = Aim::new(prefix.scope, node);
+        let group = self.group(Purpose::Load, prefix.scope, node);
         loop {
-            let outcomes = self.outcomes(Purpose::Load, 1);
-            let boarding = self.board(runtime, &mut self.flights.lock(), aim, &outcomes, 0);
+            let boarding = {
+                let mut table = self.flights.lock();
+                let start = |table: &mut Table<N>| table.start_one(&group);
+                self.board(runtime, &mut table, group.aim(0), start)
+            };
             match boarding {
                 Boarding::There(value) => {
                     counters.add(NodeEvent::Joined, 1);
                     return Ok(value);
                 }
-                Boarding::Joins(joined, waiting) => {
+                Boarding::Joins(waiting) => {
                     waiting.share();
                     // Before the wait, which may be cancelled.
                     counters.add(NodeEvent::Joined, 1);
@@ -185,13 +189,11 @@ impl<N: Node> Fetch<N> {
                     }
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     counters.add(NodeEvent::Passed, 1);
-                    aim = joined;
                 }
-                Boarding::Leads(flight) => {
-                    let (legs, reads) = (vec![flight.into()], Reads::Tiers);
-                    let led =
-                        self.depart(runtime, &prefix, outcomes.work(), legs, source(), reads)?;
-                    return self.outcome(&led, outcomes).await;
+                Boarding::Leads(started) => {
+                    let (legs, reads) = (vec![Leg::of(0)], Reads::Tiers);
+                    let led = self.depart(runtime, &prefix, started, legs, source(), reads)?;
+                    return self.outcome(&led, group).await;
                 }
             }
         }
@@ -201,10 +203,10 @@ impl<N: Node> Fetch<N> {
     pub(super) async fn outcome<V: Clone>(
         &self,
         led: &Led,
-        outcomes: Arc<Outcomes<N, Landed<V>>>,
+        group: Arc<Group<N, Landed<V>>>,
     ) -> Result<Landed<V>> {
-        led.until(outcomes.over(0..1)).await;
-        let outcome = outcomes.take_one(0);
+        led.until(group.over()).await;
+        let outcome = group.into_outcome();
         outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())))
     }
 }

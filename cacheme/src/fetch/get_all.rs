@@ -7,9 +7,9 @@ use super::{Boarding, Fetch, Loader, Reads, Source};
 use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Outcomes, Purpose, Waiting};
+use crate::flight::{Aim, Flights, Group, Purpose, Started, Table, Waiting};
 use crate::load::Load;
-use crate::node::Node;
+use crate::node::{Id, Node};
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::NodeEvent;
 
@@ -52,19 +52,12 @@ type Wanted<N> = (usize, Aim<N>);
 /// What became of the nodes of a batch that the leading local tiers didn't have.
 struct Boarded<N: Node, V> {
     /// The flights that this batch leads.
-    legs: Vec<Leg<N, V>>,
-    /// The place in the result of each.
-    places: Vec<usize>,
-    /// Nodes that are there once more: the place in the result, and that in `legs`.
+    started: Option<Started<N, V>>,
+    legs: Vec<Leg>,
+    /// Nodes that are there once more: the place in the group, and that of the flight.
     twins: Vec<(usize, usize)>,
-    /// Nodes that others' flights are under way for.
-    joined: Vec<Joined<N, V>>,
-}
-
-/// A node that another one's flight is under way for.
-struct Joined<N: Node, V> {
-    wanted: Wanted<N>,
-    waiting: Waiting<N, Landed<V>>,
+    /// Nodes that others' flights are under way for: the place in the group.
+    joined: Vec<(usize, Waiting<N, V>)>,
 }
 
 impl<N: Node> Fetch<N> {
@@ -79,7 +72,10 @@ impl<N: Node> Fetch<N> {
         let (mut values, missing) = if runtime.is_enabled() {
             self.split(prefix.scope, nodes)
         } else {
-            all_missing(prefix.scope, nodes)
+            let values = vec![None; nodes.len()];
+            let aims = nodes.into_iter();
+            let aims = aims.map(|node| self.flights.aim(prefix.scope, Id(node)));
+            (values, aims.enumerate().collect())
         };
         if !missing.is_empty() {
             self.miss_all(runtime, &prefix, &mut values, missing, load)
@@ -99,7 +95,7 @@ impl<N: Node> Fetch<N> {
         for (place, node) in nodes.into_iter().enumerate() {
             let value = self.hit(scope, &node);
             if value.is_none() {
-                missing.push((place, Aim::new(scope, node)));
+                missing.push((place, self.flights.aim(scope, Id(node))));
             }
             values.push(value.map(Ok));
         }
@@ -119,35 +115,33 @@ impl<N: Node> Fetch<N> {
         let counters = &self.chain().counters;
         while !missing.is_empty() {
             counters.add(NodeEvent::Passed, missing.len());
-            let outcomes = self.outcomes(Purpose::Load, missing.len());
-            let asked = std::mem::take(&mut missing);
-            let boarded = self.board_all(runtime, &outcomes, values, asked);
-            let Boarded {
-                legs,
-                places,
-                twins,
-                joined,
-            } = boarded;
-            if !legs.is_empty() {
+            let (wanted, aims): (Vec<_>, Vec<_>) = std::mem::take(&mut missing).into_iter().unzip();
+            let group = Group::many(&self.flights, Purpose::Load, aims);
+            let boarded = self.board_all(runtime, &group);
+            if let Some(started) = boarded.started {
                 let (source, reads) = (Source::Own(load()), Reads::Tiers);
-                let led = self.depart(runtime, prefix, outcomes.work(), legs, source, reads)?;
-                led.until(outcomes.over(0..places.len())).await;
-                let outcomes = outcomes.take(places.len());
-                for (&place, outcome) in places.iter().zip(outcomes) {
-                    let lost = || Err(Error::lost(self.chain().meta.name()));
-                    let outcome = outcome.unwrap_or_else(lost);
-                    values[place] = Some(outcome.map(Landed::into_value));
-                }
-                for (place, flight) in twins {
-                    let value = values[places[flight]].clone();
-                    values[place] = value;
-                }
+                let led = self.depart(runtime, prefix, started, boarded.legs, source, reads)?;
+                led.until(group.over()).await;
             }
-            for Joined { wanted, waiting } in joined {
+            let mut lost = None;
+            group.hand_out(|place, outcome| {
+                let outcome = outcome.unwrap_or_else(|| {
+                    let new = || Error::lost(self.chain().meta.name());
+                    Err(lost.get_or_insert_with(new).clone())
+                });
+                values[wanted[place]] = Some(outcome.map(Landed::into_value));
+            });
+            for (place, flight) in boarded.twins {
+                let value = values[wanted[flight]].clone();
+                values[wanted[place]] = value;
+            }
+            for (place, waiting) in boarded.joined {
                 match waiting.outcome().await {
-                    Some(outcome) => values[wanted.0] = Some(outcome.map(Landed::into_value)),
+                    Some(outcome) => {
+                        values[wanted[place]] = Some(outcome.map(Landed::into_value));
+                    }
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
-                    None => missing.push(wanted),
+                    None => missing.push((wanted[place], waiting.aim().clone())),
                 }
             }
         }
@@ -158,58 +152,47 @@ impl<N: Node> Fetch<N> {
     fn board_all<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
-        outcomes: &Arc<Outcomes<N, Landed<V>>>,
-        values: &mut Values<V>,
-        missing: Vec<Wanted<N>>,
-    ) -> Boarded<N, V> {
-        /// How many nodes others wait for the table's lock for.
-        const AT_ONCE: usize = 128;
-
-        let asked = missing.len();
+        group: &Arc<Group<N, Landed<V>>>,
+    ) -> Boarded<N, Landed<V>> {
         let mut boarded = Boarded {
-            legs: Vec::with_capacity(asked),
-            places: Vec::with_capacity(asked),
+            started: None,
+            legs: Vec::with_capacity(group.len()),
             twins: Vec::new(),
             joined: Vec::new(),
         };
-        let mut missing = missing.into_iter();
-        while missing.len() > 0 {
+        let mut places = 0..group.len();
+        while !places.is_empty() {
             let before = boarded.joined.len();
             let mut table = self.flights.lock();
-            for (place, aim) in missing.by_ref().take(AT_ONCE) {
-                let flight = boarded.legs.len();
-                match self.board(runtime, &mut table, aim, outcomes, flight) {
-                    Boarding::There(entry) => values[place] = Some(Ok(entry.into_value())),
-                    Boarding::Joins(_, waiting) if waiting.is_of(outcomes) => {
+            for place in places.by_ref().take(Flights::<N>::AT_ONCE) {
+                let start = |table: &mut Table<N>| {
+                    let started = boarded.started.get_or_insert_with(|| table.open(group));
+                    table.start(started, place);
+                };
+                match self.board(runtime, &mut table, group.aim(place), start) {
+                    Boarding::There(landed) => group.give(place, Some(Ok(landed))),
+                    Boarding::Joins(waiting) if waiting.is_of(group) => {
                         boarded.twins.push((place, waiting.place()));
                     }
-                    Boarding::Joins(aim, waiting) => {
-                        let wanted = (place, aim);
-                        boarded.joined.push(Joined { wanted, waiting });
-                    }
-                    Boarding::Leads(flight) => {
-                        boarded.legs.push(flight.into());
-                        boarded.places.push(place);
-                    }
+                    Boarding::Joins(waiting) => boarded.joined.push((place, waiting)),
+                    Boarding::Leads(()) => boarded.legs.push(Leg::of(place)),
                 }
             }
             drop(table);
-            for joined in &boarded.joined[before..] {
-                joined.waiting.share();
+            for (_, waiting) in &boarded.joined[before..] {
+                waiting.share();
             }
         }
+        // These have no flight of their own.
+        let joined = boarded.joined.iter().map(|(place, _)| place);
+        for &place in joined.chain(boarded.twins.iter().map(|(place, _)| place)) {
+            group.give(place, None);
+        }
         // Counted before the wait, which may be cancelled.
-        let joined = asked - boarded.legs.len();
+        let joined = group.len() - boarded.legs.len();
         self.chain().counters.add(NodeEvent::Joined, joined);
         boarded
     }
-}
-
-/// What [`split`](Fetch::split) finds where nothing may be read.
-fn all_missing<N: Node, V: Clone>(scope: u64, nodes: Vec<N>) -> (Values<V>, Vec<Wanted<N>>) {
-    let values = vec![None; nodes.len()];
-    let aims = nodes.into_iter().map(|node| Aim::new(scope, node));
-    (values, aims.enumerate().collect())
 }
 
 /// The source of a batch.

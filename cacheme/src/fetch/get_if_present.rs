@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use super::Fetch;
-use super::run::Run;
+use super::run::{Leg, Run};
 use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::Result;
-use crate::flight::{Aim, Flight, Outcomes, Purpose, Waiting};
+use crate::flight::{Aim, Group, Purpose, Started, Waiting};
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -24,9 +24,9 @@ enum Looking<N: Node, V> {
     /// Another look is under way, or the value is known already.
     Joins(Waiting<N, Landed<V>>),
     /// This one looks for all who ask meanwhile.
-    Leads(Flight<N, Landed<V>>),
+    Leads(Started<N, Landed<V>>),
     /// A load is under way, and will fill the tiers.
-    Alone(Aim<N>),
+    Alone,
 }
 
 impl Cacheme {
@@ -92,10 +92,8 @@ impl<N: Node> Fetch<N> {
             return Ok(None);
         }
         let (tokio, prefix) = (self.tokio()?, runtime.prefix());
-        let outcomes = self.outcomes(Purpose::Look, 1);
-        let run = self.run::<V>(runtime, &prefix, outcomes.work())?;
-        let looking = self.looking(Aim::new(prefix.scope, node), &outcomes);
-        match looking {
+        let group = self.group(Purpose::Look, prefix.scope, node);
+        match self.looking(&group) {
             Looking::There(entry) => {
                 passed(NodeEvent::Joined);
                 Ok(Some(entry.into_value()))
@@ -105,33 +103,31 @@ impl<N: Node> Fetch<N> {
                 passed(NodeEvent::Joined);
                 value(waiting.outcome().await)
             }
-            Looking::Leads(flight) => {
+            Looking::Leads(started) => {
                 self.chain.counters.add(NodeEvent::Passed, 1);
-                let work = outcomes.work().clone();
-                let led = work.lead(Box::pin(run.look(flight)), tokio);
-                led.until(outcomes.over(0..1)).await;
-                value(outcomes.take_one(0))
+                let run = self.run(runtime, &prefix, started)?;
+                let work = group.work().clone();
+                let led = work.lead(Box::pin(run.look()), tokio);
+                led.until(group.over()).await;
+                value(group.into_outcome())
             }
-            Looking::Alone(aim) => self.find_alone(runtime, &prefix, &aim).await,
+            Looking::Alone => self.find_alone(runtime, &prefix, group.aim(0)).await,
         }
     }
 
-    fn looking<V: Cacheable<N::Codec>>(
-        &self,
-        aim: Aim<N>,
-        outcomes: &Arc<Outcomes<N, Landed<V>>>,
-    ) -> Looking<N, V> {
-        let table = &mut self.flights.lock();
-        if let Some(waiting) = table.join(&aim, Purpose::Look) {
+    fn looking<V: Cacheable<N::Codec>>(&self, group: &Arc<Group<N, Landed<V>>>) -> Looking<N, V> {
+        let aim = group.aim(0);
+        let mut table = self.flights.lock();
+        if let Some(waiting) = table.join(aim, Purpose::Look) {
             return Looking::Joins(waiting);
         }
-        if let Some(entry) = self.landed(&aim) {
+        if let Some(entry) = self.landed(aim) {
             return Looking::There(entry);
         }
-        if table.is_under_way(&aim) {
-            return Looking::Alone(aim);
+        if table.is_under_way(aim) {
+            return Looking::Alone;
         }
-        Looking::Leads(table.start(aim, outcomes, 0))
+        Looking::Leads(table.start_one(group))
     }
 
     /// Looks beside the flight that is under way.
@@ -166,11 +162,11 @@ fn value<V>(outcome: Option<Result<Landed<V>>>) -> Result<Option<V>> {
     Ok(outcome.transpose()?.map(Landed::into_value))
 }
 
-impl<N: Node> Run<N> {
+impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// Does the work of a flight that doesn't load. It ends without an outcome where no tier has
     /// the value.
-    async fn look<V: Cacheable<N::Codec>>(self, flight: Flight<N, Landed<V>>) {
-        let open = self.keyed(vec![flight.into()]);
+    async fn look(self) {
+        let open = self.keyed(vec![Leg::of(0)]);
         self.find(1, open, &mut Vec::new()).await;
     }
 }

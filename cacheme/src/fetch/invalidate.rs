@@ -5,7 +5,7 @@ use crate::chain::Chain;
 use crate::error::Result;
 use crate::flight::{Aim, Flights};
 use crate::key::Key;
-use crate::node::Node;
+use crate::node::{Id, Node};
 use crate::runtime::Cacheme;
 
 impl Cacheme {
@@ -39,7 +39,7 @@ impl<N: Node> Fetch<N> {
         } else {
             None
         };
-        let aim = Aim::new(prefix.scope, node);
+        let aim = self.flights.aim(prefix.scope, Id(node));
         remove(&self.chain, &self.flights, &[(&aim, key.as_ref())]).await
     }
 }

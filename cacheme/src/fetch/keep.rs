@@ -13,21 +13,21 @@ use crate::key::Key;
 use crate::node::Node;
 use crate::storage::Entry;
 
-impl<N: Node> Run<N> {
+impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// The life left to a value; `None` is for ever.
-    fn left<V>(&self, arrived: &Arrived<N, V>) -> Option<Duration> {
+    fn left(&self, arrived: &Arrived<V>) -> Option<Duration> {
         let now = self.runtime.clock().monotonic();
         arrived.until.map(|until| until.saturating_sub(now))
     }
 
     /// How old a value is by now.
-    fn age<V>(&self, arrived: &Arrived<N, V>) -> Duration {
+    fn age(&self, arrived: &Arrived<V>) -> Duration {
         let since = self.runtime.clock().monotonic().saturating_sub(arrived.at);
         arrived.age.saturating_add(since)
     }
 
     /// Puts values into the local tiers that lack them.
-    pub(super) fn keep_local<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+    pub(super) fn keep_local(&self, arrived: &[Arrived<V>]) {
         if !self.runtime.is_enabled() {
             return;
         }
@@ -36,16 +36,18 @@ impl<N: Node> Run<N> {
             if !self.chain().tiers[..arrived.lacking].iter().any(is_local) {
                 continue;
             }
-            let aim = arrived.leg.flight.aim();
-            let table = self.flights.lock();
+            let aim = self.started.aim(arrived.leg.place);
+            let table = self.started.flights().lock();
             let (left, age) = (self.left(arrived), self.age(arrived));
-            if !table.lets(&arrived.leg.flight) || left == Some(Duration::ZERO) {
+            if !table.lets(&self.started, arrived.leg.place) || left == Some(Duration::ZERO) {
                 continue;
             }
             for link in &self.chain().tiers[..arrived.lacking] {
                 if let Some(cache) = link.local() {
                     let (node, value) = (aim.node().duplicate(), arrived.value.clone());
-                    let ttl = self.chain().ttl(link, left, arrived.leg.flight.draw());
+                    let ttl = self
+                        .chain()
+                        .ttl(link, left, self.started.draw(arrived.leg.place));
                     cache.put(aim.scope, node, value, ttl, age);
                     link.counters.wrote(1);
                 }
@@ -55,11 +57,7 @@ impl<N: Node> Run<N> {
 
     /// Writes values into the remote tiers that lack them. What one of them doesn't take is an
     /// error, the first one; the others have it all the same.
-    pub(super) async fn keep_remote<V: Cacheable<N::Codec>>(
-        &self,
-        arrived: &[Arrived<N, V>],
-        down: &[usize],
-    ) -> Result<()> {
+    pub(super) async fn keep_remote(&self, arrived: &[Arrived<V>], down: &[usize]) -> Result<()> {
         let mut outcome = Ok(());
         if !self.runtime.is_enabled() {
             return outcome;
@@ -68,8 +66,8 @@ impl<N: Node> Run<N> {
             let Some(remote) = link.remote() else {
                 continue;
             };
-            let lacks = |arrived: &&Arrived<N, V>| {
-                arrived.lacking > place && arrived.leg.flight.is_current()
+            let lacks = |arrived: &&Arrived<V>| {
+                arrived.lacking > place && self.started.is_current(arrived.leg.place)
             };
             let lacking: Vec<_> = arrived.iter().filter(lacks).collect();
             if down.contains(&place) {
@@ -83,12 +81,7 @@ impl<N: Node> Run<N> {
     }
 
     /// Writes values into one remote tier, in one round trip.
-    async fn write<V: Cacheable<N::Codec>>(
-        &self,
-        link: &Link,
-        remote: Remote<'_>,
-        lacking: &[&Arrived<N, V>],
-    ) -> Result<()> {
+    async fn write(&self, link: &Link, remote: Remote<'_>, lacking: &[&Arrived<V>]) -> Result<()> {
         let now = remote.now(&**self.runtime.clock());
         let mut outcome = Ok(());
         let mut written = Vec::new();
@@ -104,11 +97,13 @@ impl<N: Node> Run<N> {
             let span = Span {
                 now,
                 age: self.age(arrived),
-                ttl: self.chain().ttl(link, left, arrived.leg.flight.draw()),
+                ttl: self
+                    .chain()
+                    .ttl(link, left, self.started.draw(arrived.leg.place)),
             };
             match self.encode(key, &arrived.value, span) {
                 Ok(entry) => {
-                    written.push((&arrived.leg.flight, &key.0));
+                    written.push((arrived.leg.place, &key.0));
                     entries.push(entry);
                 }
                 Err(error) => outcome = outcome.and(Err(remote.refused(1, error))),
@@ -118,12 +113,12 @@ impl<N: Node> Run<N> {
             return outcome;
         }
         outcome = outcome.and(remote.write(entries).await);
-        written.retain(|(flight, _)| !flight.is_current());
+        written.retain(|(place, _)| !self.started.is_current(*place));
         if !written.is_empty() {
             // Voided while it was written, and others may have read it since.
             let voided = written
                 .iter()
-                .map(|(flight, key)| (flight.aim(), Some(*key)));
+                .map(|(place, key)| (self.started.aim(*place), Some(*key)));
             self.remove(voided.collect()).await;
         }
         outcome
@@ -131,13 +126,18 @@ impl<N: Node> Run<N> {
 
     /// Removes the older values of those that no tier gets: a load said so, or caching is off and may
     /// be on again before they expire.
-    pub(super) async fn forget<V: Cacheable<N::Codec>>(&self, arrived: &[Arrived<N, V>]) {
+    pub(super) async fn forget(&self, arrived: &[Arrived<V>]) {
         let is_on = self.runtime.is_enabled();
         let is_unkept =
-            |arrived: &&Arrived<N, V>| !is_on || self.left(arrived) == Some(Duration::ZERO);
+            |arrived: &&Arrived<V>| !is_on || self.left(arrived) == Some(Duration::ZERO);
         let unkept = arrived.iter().filter(is_unkept).map(|arrived| &arrived.leg);
-        let current = unkept.filter(|leg| leg.flight.is_current());
-        let values = current.map(|leg| (leg.flight.aim(), leg.key.as_ref().map(|(key, _)| key)));
+        let current = unkept.filter(|leg| self.started.is_current(leg.place));
+        let values = current.map(|leg| {
+            (
+                self.started.aim(leg.place),
+                leg.key.as_ref().map(|(key, _)| key),
+            )
+        });
         let values: Vec<_> = values.collect();
         if !values.is_empty() {
             self.remove(values).await;
@@ -146,24 +146,19 @@ impl<N: Node> Run<N> {
 
     async fn remove(&self, values: Vec<(&Aim<N>, Option<&Key>)>) {
         // Its bars concern everybody, so it mustn't depend on a caller.
-        self.work.share();
+        self.started.work().share();
         // A failure is counted there.
-        let _ = remove(self.chain(), &self.flights, &values).await;
+        let _ = remove(self.chain(), self.started.flights(), &values).await;
     }
 
     /// Whether a remote tier lacks one of the values.
-    pub(super) fn lacks_remote<V>(&self, arrived: &[Arrived<N, V>]) -> bool {
+    pub(super) fn lacks_remote(&self, arrived: &[Arrived<V>]) -> bool {
         let lacking = arrived.iter().map(|arrived| arrived.lacking).max();
         let mut tiers = self.chain().tiers[..lacking.unwrap_or(0)].iter();
         tiers.any(|link| link.remote().is_some())
     }
 
-    fn encode<V: Cacheable<N::Codec>>(
-        &self,
-        (key, digest): &(Key, u64),
-        value: &V,
-        span: Span,
-    ) -> Result<Entry, BoxError> {
+    fn encode(&self, (key, digest): &(Key, u64), value: &V, span: Span) -> Result<Entry, BoxError> {
         let encode = |out: &mut Vec<u8>| quietly(|| value.encode(out));
         let frame = self.value_type.seal(*digest).close(span, encode)?;
         let entry = Entry::new(key.clone(), frame);

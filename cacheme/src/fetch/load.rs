@@ -10,21 +10,18 @@ use crate::cached::Origin;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::Flight;
 use crate::load::{LoadContext, Loaded};
 use crate::node::{Id, Node};
 use crate::panic::catch_panic;
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
-impl<N: Node> Run<N> {
+impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// Loads what is open. Flights whose load failed land with the error.
-    pub(super) async fn load<V: Cacheable<N::Codec>>(
-        &self,
-        open: Vec<Leg<N, V>>,
-        source: Source<N, V>,
-    ) -> Vec<Arrived<N, V>> {
-        let nodes = open.iter().map(|leg| leg.flight.aim().node().duplicate());
+    pub(super) async fn load(&self, open: Vec<Leg>, source: Source<N, V>) -> Vec<Arrived<V>> {
+        let nodes = open
+            .iter()
+            .map(|leg| self.started.aim(leg.place).node().duplicate());
         let mut loaded = self.call(nodes.collect(), source).await;
         if matches!(&loaded, Err(error) if error.kind() == ErrorKind::Lost) {
             // Dropped without an outcome: one of those who wait leads another flight.
@@ -36,12 +33,14 @@ impl<N: Node> Run<N> {
         let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
         for leg in open {
             let value = match &mut loaded {
-                Ok(loaded) => loaded.take(&leg.flight.aim().id),
+                Ok(loaded) => loaded.take(&self.started.aim(leg.place).id),
                 Err(error) => Some(Err(error.clone())),
             };
             match value.unwrap_or_else(|| Err(Error::left_out(node))) {
                 Ok((value, life)) => {
-                    let life = self.chain().life(&value, life, leg.flight.draw());
+                    let life = self
+                        .chain()
+                        .life(&value, life, self.started.draw(leg.place));
                     arrived.push(Arrived {
                         leg,
                         value,
@@ -52,21 +51,17 @@ impl<N: Node> Run<N> {
                         lacking: self.chain().tiers.len(),
                     });
                 }
-                Err(error) => failed.push((leg.flight, Err(error))),
+                Err(error) => failed.push((leg.place, Err(error))),
             }
         }
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Loaded, arrived.len());
         counters.add(NodeEvent::Failed, failed.len());
-        Flight::land_all(failed);
+        self.started.land(failed);
         arrived
     }
 
-    async fn call<V: Cacheable<N::Codec>>(
-        &self,
-        nodes: Vec<N>,
-        source: Source<N, V>,
-    ) -> Result<Loaded<N, V>> {
+    async fn call(&self, nodes: Vec<N>, source: Source<N, V>) -> Result<Loaded<N, V>> {
         let call = Call {
             chain: Arc::clone(self.chain()),
             runtime: self.runtime.clone(),

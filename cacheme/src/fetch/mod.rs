@@ -33,10 +33,10 @@ use crate::cached::Landed;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Flights, Led, Outcomes, Purpose, Table, Waiting, Work};
+use crate::flight::{Aim, Flights, Group, Led, Purpose, Started, Table, Waiting};
 use crate::load::{LoadContext, Loaded};
 use crate::meta::Meta;
-use crate::node::Node;
+use crate::node::{Id, Node};
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::TierCounters;
 use crate::storage::{LocalCache, Ready};
@@ -83,13 +83,13 @@ pub(crate) type Loader<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFutu
 pub(crate) type SourceFuture<N, V> = Pin<Box<dyn Future<Output = Result<Loaded<N, V>>> + Send>>;
 
 /// What became of a request that the leading local tiers couldn't answer.
-enum Boarding<N: Node, V> {
+enum Boarding<N, V, S> {
     /// The value came into a local tier meanwhile.
     There(Landed<V>),
     /// A flight is under way.
-    Joins(Aim<N>, Waiting<N, Landed<V>>),
-    /// This request starts the flight.
-    Leads(Flight<N, Landed<V>>),
+    Joins(Waiting<N, Landed<V>>),
+    /// This request leads the flight, which was started.
+    Leads(S),
 }
 
 impl<N: Node> Fetch<N> {
@@ -153,7 +153,7 @@ impl<N: Node> Fetch<N> {
     /// read again under the table's lock, since it may just have been invalidated.
     fn refill<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) {
         let mut table = self.flights.lock();
-        let draw = table.draw();
+        let draw = table.draw(1);
         let mut missed = Vec::new();
         for (cache, link) in self.chain.leading() {
             let Ok(found) = cache.find::<N, V>(scope, node) else {
@@ -200,30 +200,35 @@ impl<N: Node> Fetch<N> {
         }
     }
 
-    /// Finds a place for a request that the leading local tiers couldn't answer. A flight that it
-    /// starts has its outcome at a place of `outcomes`.
-    fn board<V: Clone + Send + Sync + 'static>(
+    /// Finds a place for a request that the leading local tiers couldn't answer, or has its flight
+    /// started.
+    fn board<V: Clone + Send + Sync + 'static, S>(
         &self,
         runtime: &Cacheme,
         table: &mut Table<N>,
-        aim: Aim<N>,
-        outcomes: &Arc<Outcomes<N, Landed<V>>>,
-        place: usize,
-    ) -> Boarding<N, V> {
-        if let Some(waiting) = table.join(&aim, Purpose::Load) {
-            return Boarding::Joins(aim, waiting);
+        aim: &Aim<N>,
+        start: impl FnOnce(&mut Table<N>) -> S,
+    ) -> Boarding<N, V, S> {
+        if let Some(waiting) = table.join(aim, Purpose::Load) {
+            return Boarding::Joins(waiting);
         }
         if runtime.is_enabled()
-            && let Some(value) = self.landed(&aim)
+            && let Some(value) = self.landed(aim)
         {
             return Boarding::There(value);
         }
-        Boarding::Leads(table.start(aim, outcomes, place))
+        Boarding::Leads(start(table))
     }
 
-    /// Outcomes for so many flights that begin together.
-    fn outcomes<V>(&self, purpose: Purpose, count: usize) -> Arc<Outcomes<N, Landed<V>>> {
-        Outcomes::new(&self.flights, purpose, count)
+    /// A flight for a node, which hasn't begun.
+    fn group<V: Send + Sync + 'static>(
+        &self,
+        purpose: Purpose,
+        scope: u64,
+        node: N,
+    ) -> Arc<Group<N, Landed<V>>> {
+        let aim = self.flights.aim(scope, Id(node));
+        Group::one(&self.flights, purpose, aim)
     }
 
     /// The value that came into a leading local tier since they were asked, under the table's lock:
@@ -241,30 +246,29 @@ impl<N: Node> Fetch<N> {
         &self,
         runtime: &Cacheme,
         prefix: &Prefix,
-        work: &Work,
-        legs: Vec<Leg<N, V>>,
+        started: Started<N, Landed<V>>,
+        legs: Vec<Leg>,
         source: Source<N, V>,
         reads: Reads,
     ) -> Result<Led> {
         let tokio = self.tokio()?;
-        let run = self.run::<V>(runtime, prefix, work)?;
-        let lead = run.lead(legs, source, reads);
-        Ok(work.clone().lead(Box::pin(lead), tokio))
+        let work = started.work().clone();
+        let run = self.run(runtime, prefix, started)?;
+        Ok(work.lead(Box::pin(run.lead(legs, source, reads)), tokio))
     }
 
-    /// What does `work`.
+    /// What does the work of flights.
     fn run<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         prefix: &Prefix,
-        work: &Work,
-    ) -> Result<Run<N>> {
+        started: Started<N, Landed<V>>,
+    ) -> Result<Run<N, V>> {
         Ok(Run {
-            flights: Arc::clone(&self.flights),
+            started,
             value_type: self.value_type::<V>()?,
             runtime: runtime.clone(),
             prefix: prefix.clone(),
-            work: work.clone(),
         })
     }
 

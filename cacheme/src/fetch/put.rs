@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Fetch;
-use super::run::{Arrived, Leg};
-use crate::cached::{Landed, Origin};
+use super::run::{Arrived, Leg, Run};
+use crate::cached::Origin;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Aim, Flight, Outcomes, Purpose};
+use crate::flight::{Group, Purpose};
+use crate::key::Key;
 use crate::life::Life;
 use crate::load::Load;
 use crate::node::{Id, Node};
@@ -116,16 +117,22 @@ impl<N: Node> Fetch<N> {
         runtime: &Cacheme,
         values: HashMap<Id<N>, (V, Life)>,
     ) -> Result<()> {
-        let (prefix, outcomes) = (runtime.prefix(), self.outcomes(Purpose::Load, values.len()));
-        let run = self.run::<V>(runtime, &prefix, outcomes.work())?;
         // Everything that is wrong with them shows before a flight begins.
+        self.value_type::<V>()?;
         let tokio = self.chain.has_remote().then(|| self.tokio()).transpose()?;
-        let arrived = self.arrive(runtime, &prefix, &outcomes, values)?;
+        let (ids, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+        let prefix = runtime.prefix();
+        let keys = self.keys_of(&prefix, &ids)?;
+        let aims = ids.into_iter().map(|id| self.flights.aim(prefix.scope, id));
+        let group = Group::many(&self.flights, Purpose::Load, aims);
+        let run = self.run(runtime, &prefix, self.flights.start(&group))?;
+        let arrived = run.arrive(values.into_iter().zip(keys));
+        run.started.answer(arrived.iter().map(Arrived::answer));
         // While caching is off it replaces what is there by nothing.
         run.forget(&arrived).await;
         run.keep_local(&arrived);
         let Some(tokio) = tokio else {
-            Flight::land_all(arrived.into_iter().map(Arrived::landing));
+            run.started.land(arrived.into_iter().map(Arrived::landing));
             return Ok(());
         };
         let chain = Arc::clone(&self.chain);
@@ -140,54 +147,43 @@ impl<N: Node> Fetch<N> {
             let kept = catch_panic(pin!(keep)).await;
             let kept =
                 kept.unwrap_or_else(|message| Err(Error::panic(chain.meta.name(), &message)));
-            Flight::land_all(arrived.into_iter().map(Arrived::landing));
+            run.started.land(arrived.into_iter().map(Arrived::landing));
             // Whoever put it may be gone.
             let _ = done.send(kept);
         };
-        let led = outcomes.work().clone().lead(Box::pin(write), tokio);
+        let led = group.work().clone().lead(Box::pin(write), tokio);
         let lost = |_| Err(Error::lost(self.chain.meta.name()));
         led.until(outcome).await.unwrap_or_else(lost)
     }
 
-    /// Starts a flight for each value, and answers it at once.
-    fn arrive<V: Cacheable<N::Codec>>(
-        &self,
-        runtime: &Cacheme,
-        prefix: &Prefix,
-        outcomes: &Arc<Outcomes<N, Landed<V>>>,
-        values: HashMap<Id<N>, (V, Life)>,
-    ) -> Result<Vec<Arrived<N, V>>> {
+    /// The keys of nodes, where a tier is remote.
+    fn keys_of(&self, prefix: &Prefix, ids: &[Id<N>]) -> Result<Vec<Option<(Key, u64)>>> {
         let keys = || self.chain.keys(prefix.text());
         let mut keys = self.chain.has_remote().then(keys);
-        let mut key = |node| keys.as_mut().map(|keys| keys.of(node)).transpose();
-        let values: Vec<_> = values.into_iter().collect();
-        let keys = values.iter().map(|(Id(node), _)| key(node));
-        let keys: Vec<_> = keys.collect::<Result<_>>()?;
-        let at = runtime.clock().monotonic();
-        let start = |(place, ((id, (value, life)), key))| {
-            let scope = prefix.scope;
-            let flight = {
-                let mut table = self.flights.lock();
-                table.start(Aim { scope, id }, outcomes, place)
-            };
-            let life = self.chain.life(&value, life, flight.draw());
+        let mut key = |Id(node): &Id<N>| keys.as_mut().map(|keys| keys.of(node)).transpose();
+        ids.iter().map(&mut key).collect()
+    }
+}
+
+impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
+    /// The flights with their values, which are at hand.
+    fn arrive(
+        &self,
+        values: impl Iterator<Item = ((V, Life), Option<(Key, u64)>)>,
+    ) -> Vec<Arrived<V>> {
+        let at = self.runtime.clock().monotonic();
+        let arrive = |(place, ((value, life), key))| {
+            let life = self.chain().life(&value, life, self.started.draw(place));
             Arrived {
-                leg: Leg { flight, key },
+                leg: Leg { place, key },
                 value,
                 origin: Origin::Loaded,
                 age: Duration::ZERO,
                 at,
                 until: life.until(|| at),
-                lacking: self.chain.tiers.len(),
+                lacking: self.chain().tiers.len(),
             }
         };
-        let arrived: Vec<_> = values
-            .into_iter()
-            .zip(keys)
-            .enumerate()
-            .map(start)
-            .collect();
-        Flight::answer_all(arrived.iter().map(Arrived::answer));
-        Ok(arrived)
+        values.enumerate().map(arrive).collect()
     }
 }

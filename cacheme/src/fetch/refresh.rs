@@ -1,10 +1,11 @@
 //! A new value in place of the old one.
 
 use super::get::load_one;
+use super::run::Leg;
 use super::{Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::error::Result;
-use crate::flight::{Aim, Purpose};
+use crate::flight::Purpose;
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::Cacheme;
@@ -41,11 +42,10 @@ impl<N: Node> Fetch<N> {
     ) -> Result<V> {
         self.value_type::<V>()?;
         let prefix = runtime.prefix();
-        let aim = Aim::new(prefix.scope, node);
-        let outcomes = self.outcomes(Purpose::Load, 1);
-        let flight = self.flights.lock().start(aim, &outcomes, 0);
-        let (legs, reads) = (vec![flight.into()], Reads::Nothing);
-        let led = self.depart(runtime, &prefix, outcomes.work(), legs, source, reads)?;
-        Ok(self.outcome(&led, outcomes).await?.into_value())
+        let group = self.group(Purpose::Load, prefix.scope, node);
+        let started = self.flights.lock().start_one(&group);
+        let (legs, reads) = (vec![Leg::of(0)], Reads::Nothing);
+        let led = self.depart(runtime, &prefix, started, legs, source, reads)?;
+        Ok(self.outcome(&led, group).await?.into_value())
     }
 }

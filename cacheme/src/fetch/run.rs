@@ -15,7 +15,7 @@ use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::envelope::{Opened, Seal};
 use crate::error::{BoxError, Result};
-use crate::flight::{Flight, Flights, Work};
+use crate::flight::Started;
 use crate::key::Key;
 use crate::node::Node;
 use crate::panic::panic_message;
@@ -23,25 +23,25 @@ use crate::runtime::{Cacheme, Prefix};
 use crate::stats::{Miss, NodeEvent};
 use crate::storage::Found;
 
-pub(super) struct Run<N> {
-    pub(super) flights: Arc<Flights<N>>,
+pub(super) struct Run<N: Node, V> {
+    pub(super) started: Started<N, Landed<V>>,
     pub(super) value_type: ValueType,
     pub(super) runtime: Cacheme,
     pub(super) prefix: Prefix,
-    pub(super) work: Work,
 }
 
 /// One flight of the batch.
-pub(super) struct Leg<N: Node, V> {
-    pub(super) flight: Flight<N, Landed<V>>,
+pub(super) struct Leg {
+    /// Its place in the group.
+    pub(super) place: usize,
     /// With the digest of its entries; absent until it is [keyed](Run::keyed), and where no tier is
     /// remote.
     pub(super) key: Option<(Key, u64)>,
 }
 
 /// A flight with its value.
-pub(super) struct Arrived<N: Node, V> {
-    pub(super) leg: Leg<N, V>,
+pub(super) struct Arrived<V> {
+    pub(super) leg: Leg,
     pub(super) value: V,
     pub(super) origin: Origin,
     /// How old it was when it arrived.
@@ -54,17 +54,12 @@ pub(super) struct Arrived<N: Node, V> {
     pub(super) lacking: usize,
 }
 
-impl<N: Node> Run<N> {
+impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     pub(super) fn chain(&self) -> &Arc<Chain> {
-        self.flights.chain()
+        self.started.flights().chain()
     }
 
-    pub(super) async fn lead<V: Cacheable<N::Codec>>(
-        self,
-        legs: Vec<Leg<N, V>>,
-        source: Source<N, V>,
-        reads: Reads,
-    ) {
+    pub(super) async fn lead(self, legs: Vec<Leg>, source: Source<N, V>, reads: Reads) {
         let requests = legs.len();
         let mut open = self.keyed(legs);
         let mut down = Vec::new();
@@ -78,13 +73,7 @@ impl<N: Node> Run<N> {
     }
 
     /// Loads, and puts what was loaded into the tiers but those that are `down`.
-    async fn fill<V: Cacheable<N::Codec>>(
-        &self,
-        open: Vec<Leg<N, V>>,
-        source: Source<N, V>,
-        reads: Reads,
-        down: &[usize],
-    ) {
+    async fn fill(&self, open: Vec<Leg>, source: Source<N, V>, reads: Reads, down: &[usize]) {
         let loaded = self.load(open, source).await;
         if reads == Reads::Nothing {
             self.forget(&loaded).await;
@@ -96,49 +85,49 @@ impl<N: Node> Run<N> {
             // Those whose life ended meanwhile are in some tiers only.
             self.forget(&loaded).await;
         }
-        Flight::land_all(loaded.into_iter().map(Arrived::landing));
+        self.started.land(loaded.into_iter().map(Arrived::landing));
     }
 
     /// Looks into the tiers. Flights whose value is there land with it, and it goes into the nearer
     /// tiers; the others are returned.
-    pub(super) async fn find<V: Cacheable<N::Codec>>(
+    pub(super) async fn find(
         &self,
         requests: usize,
-        open: Vec<Leg<N, V>>,
+        open: Vec<Leg>,
         down: &mut Vec<usize>,
-    ) -> Vec<Leg<N, V>> {
+    ) -> Vec<Leg> {
         let (read, open) = self.read(open, down).await;
         let missed = requests - read.len();
         self.chain().counters.add(NodeEvent::Missed, missed);
         // Before the load, while they live; and these flights end here.
         self.keep_local(&read);
         if self.lacks_remote(&read) {
-            Flight::answer_all(read.iter().map(Arrived::answer));
+            self.started.answer(read.iter().map(Arrived::answer));
             let _ = Box::pin(self.keep_remote(&read, down)).await;
         }
-        Flight::land_all(read.into_iter().map(Arrived::landing));
+        self.started.land(read.into_iter().map(Arrived::landing));
         open
     }
 
     /// Gives the flights their keys. Those whose key can't be written land with that error.
-    pub(super) fn keyed<V>(&self, mut legs: Vec<Leg<N, V>>) -> Vec<Leg<N, V>> {
+    pub(super) fn keyed(&self, mut legs: Vec<Leg>) -> Vec<Leg> {
         if !self.chain().has_remote() {
             return legs;
         }
         let mut keys = self.chain().keys(self.prefix.text());
         let mut failed = Vec::new();
         for leg in &mut legs {
-            match keys.of(leg.flight.aim().node()) {
+            match keys.of(self.started.aim(leg.place).node()) {
                 Ok(key) => leg.key = Some(key),
                 Err(error) => failed.push(error),
             }
         }
         if !failed.is_empty() {
             let unwritten = legs.extract_if(.., |leg| leg.key.is_none());
-            Flight::land_all(
+            self.started.land(
                 unwritten
                     .zip(failed)
-                    .map(|(leg, error)| (leg.flight, Err(error))),
+                    .map(|(leg, error)| (leg.place, Err(error))),
             );
         }
         legs
@@ -146,11 +135,7 @@ impl<N: Node> Run<N> {
 
     /// Asks the tiers behind the leading local ones, in order, for what is still open. The places
     /// of those that don't answer go into `down`.
-    async fn read<V: Cacheable<N::Codec>>(
-        &self,
-        mut open: Vec<Leg<N, V>>,
-        down: &mut Vec<usize>,
-    ) -> (Vec<Arrived<N, V>>, Vec<Leg<N, V>>) {
+    async fn read(&self, mut open: Vec<Leg>, down: &mut Vec<usize>) -> (Vec<Arrived<V>>, Vec<Leg>) {
         let mut arrived = Vec::new();
         for (place, link) in self.chain().behind() {
             if open.is_empty() || !self.runtime.is_enabled() {
@@ -161,7 +146,7 @@ impl<N: Node> Run<N> {
             if let Some(cache) = link.local() {
                 let at = self.runtime.clock().monotonic();
                 for leg in asked {
-                    let aim = leg.flight.aim();
+                    let aim = self.started.aim(leg.place);
                     match link.counted(cache.find(aim.scope, aim.node())) {
                         Some(found) => arrived.push(leg.arrives(found, at, place)),
                         None => open.push(leg),
@@ -193,15 +178,14 @@ impl<N: Node> Run<N> {
     }
 }
 
-impl<N: Node, V> From<Flight<N, Landed<V>>> for Leg<N, V> {
-    fn from(flight: Flight<N, Landed<V>>) -> Self {
-        Self { flight, key: None }
+impl Leg {
+    /// The flight of a place.
+    pub(super) fn of(place: usize) -> Self {
+        Self { place, key: None }
     }
-}
 
-impl<N: Node, V> Leg<N, V> {
     /// The flight with what a tier gave at this time.
-    fn arrives(self, found: Found<V>, at: Duration, place: usize) -> Arrived<N, V> {
+    fn arrives<V>(self, found: Found<V>, at: Duration, place: usize) -> Arrived<V> {
         let Found { value, left, age } = found;
         Arrived {
             leg: self,
@@ -215,23 +199,23 @@ impl<N: Node, V> Leg<N, V> {
     }
 }
 
-impl<N: Node, V: Clone> Arrived<N, V> {
-    pub(super) fn landing(self) -> (Flight<N, Landed<V>>, Result<Landed<V>>) {
+impl<V: Clone> Arrived<V> {
+    pub(super) fn landing(self) -> (usize, Result<Landed<V>>) {
         let landed = Landed {
             value: self.value,
             origin: self.origin,
             age: self.age,
         };
-        (self.leg.flight, Ok(landed))
+        (self.leg.place, Ok(landed))
     }
 
-    pub(super) fn answer(&self) -> (&Flight<N, Landed<V>>, Result<Landed<V>>) {
+    pub(super) fn answer(&self) -> (usize, Result<Landed<V>>) {
         let landed = Landed {
             value: self.value.clone(),
             origin: self.origin,
             age: self.age,
         };
-        (&self.leg.flight, Ok(landed))
+        (self.leg.place, Ok(landed))
     }
 }
 

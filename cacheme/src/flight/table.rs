@@ -1,0 +1,221 @@
+//! Which flights of a node type are under way, and which of them may change tiers.
+//!
+//! Thousands of flights may be under way at once, and every thread looks here. So an entry is two numbers
+//! under a hash: nothing is counted, copied or followed to put one in or to take it out. What else belongs
+//! to a flight is in its [group](super::group).
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use super::{Aim, Flights, Group, Purpose, Started, Waiting};
+use crate::node::Node;
+
+pub(crate) struct Table<N> {
+    /// By the hash of what they are for. Where two nodes have the same one, a flight for the one voids a
+    /// flight for the other, as it would one for itself; they have 64 bits.
+    under_way: HashMap<u64, Seat, Hashed>,
+    /// The groups of which a flight is under way, by number.
+    groups: Vec<Option<Arc<dyn Members<N>>>>,
+    /// The numbers that no group has.
+    free: Vec<u32>,
+    /// The invalidations under way, by node.
+    barred: HashMap<Aim<N>, usize, Hashed>,
+    draws: u64,
+}
+
+/// Which flight it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    /// The number of its group.
+    pub(super) group: u32,
+    /// Its place there.
+    pub(super) place: u32,
+}
+
+/// A [`Group`] of flights for values of any type.
+pub(super) trait Members<N>: Any + Send + Sync {
+    /// Whether the flight of this place is for that.
+    fn is_for(&self, place: u32, aim: &Aim<N>) -> bool;
+}
+
+impl<N: Node> Table<N> {
+    pub(super) fn new() -> Self {
+        Self {
+            under_way: HashMap::default(),
+            groups: Vec::new(),
+            free: Vec::new(),
+            barred: HashMap::default(),
+            draws: 0,
+        }
+    }
+
+    /// Lets flights of a group begin; none has yet.
+    pub(crate) fn open<V: Send + Sync + 'static>(
+        &mut self,
+        group: &Arc<Group<N, V>>,
+    ) -> Started<N, V> {
+        let members: Arc<dyn Members<N>> = Arc::<Group<N, V>>::clone(group);
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.groups.push(None);
+            u32::try_from(self.groups.len() - 1).expect("there is no memory for so many")
+        });
+        self.groups[number as usize] = Some(members);
+        let draw = self.draw(group.len() as u64);
+        Started::new(Arc::clone(group), number, draw)
+    }
+
+    /// Closes a group, none of whose flights is under way any more.
+    pub(super) fn close(&mut self, number: u32) -> Option<Arc<dyn Members<N>>> {
+        self.free.push(number);
+        self.groups[number as usize].take()
+    }
+
+    /// Begins the flight of a place in a group. One that is under way is voided: its waiters get its
+    /// outcome, but it changes no tier any more.
+    pub(crate) fn start<V>(&mut self, started: &Started<N, V>, place: usize) {
+        let (aim, seat) = (started.aim(place), started.seat(place));
+        self.under_way.insert(aim.hash, seat);
+        started.counts_one();
+    }
+
+    /// Begins the flight of a group that has one.
+    pub(crate) fn start_one<V: Send + Sync + 'static>(
+        &mut self,
+        group: &Arc<Group<N, V>>,
+    ) -> Started<N, V> {
+        let started = self.open(group);
+        self.start(&started, 0);
+        started
+    }
+
+    /// Joins the flight that is under way, if there is one for this purpose, or one that has its value
+    /// already. Its work is to be [shared](Waiting::share).
+    pub(crate) fn join<V: Send + Sync + 'static>(
+        &self,
+        aim: &Aim<N>,
+        purpose: Purpose,
+    ) -> Option<Waiting<N, V>> {
+        let (members, place) = self.find(aim)?;
+        let group: Arc<dyn Any + Send + Sync> = Arc::<dyn Members<N>>::clone(members);
+        let waiting = Waiting::new(group.downcast().ok()?, place as usize);
+        waiting.serves(purpose).then_some(waiting)
+    }
+
+    /// Whether a flight is under way, for whatever purpose.
+    pub(crate) fn is_under_way(&self, aim: &Aim<N>) -> bool {
+        self.find(aim).is_some()
+    }
+
+    fn find(&self, aim: &Aim<N>) -> Option<(&Arc<dyn Members<N>>, u32)> {
+        let Seat { group, place } = self.under_way.get(&aim.hash)?;
+        let members = self.groups[*group as usize].as_ref()?;
+        members.is_for(*place, aim).then_some((members, *place))
+    }
+
+    /// So many numbers that nothing else in the table has; the first of them.
+    pub(crate) fn draw(&mut self, count: u64) -> u64 {
+        let first = self.draws;
+        self.draws += count;
+        first
+    }
+
+    /// Whether the flight of a place may change tiers.
+    pub(crate) fn lets<V>(&self, started: &Started<N, V>, place: usize) -> bool {
+        let aim = started.aim(place);
+        started.is_open()
+            && self.under_way.get(&aim.hash) == Some(&started.seat(place))
+            && !self.barred.contains_key(aim)
+    }
+
+    /// Takes a flight out, unless another one has come in its place.
+    pub(super) fn clear(&mut self, aim: &Aim<N>, seat: Seat) {
+        if self.under_way.get(&aim.hash) == Some(&seat) {
+            self.under_way.remove(&aim.hash);
+        }
+    }
+}
+
+#[cfg(test)]
+impl<N: Node> Table<N> {
+    /// Checks what always holds.
+    pub(super) fn validate(&self) {
+        for Seat { group, .. } in self.under_way.values() {
+            assert!(
+                self.groups[*group as usize].is_some(),
+                "group {group} is closed"
+            );
+        }
+        let closed = self.groups.iter().filter(|group| group.is_none()).count();
+        assert_eq!(self.free.len(), closed, "a number is lost, or given twice");
+        assert!(
+            self.free
+                .iter()
+                .all(|&number| self.groups[number as usize].is_none())
+        );
+        assert!(self.barred.values().all(|&bars| bars > 0));
+    }
+}
+
+/// An invalidation under way. Flights that begin before it ends change no tier.
+#[derive(Debug)]
+pub(crate) struct Bar<'a, N: Node> {
+    flights: &'a Flights<N>,
+    aim: &'a Aim<N>,
+}
+
+impl<N: Node> Flights<N> {
+    /// Voids the flight for a node, and those that begin while the bar is held, and makes a change
+    /// under the table's lock.
+    pub(crate) fn bar<'a>(&'a self, aim: &'a Aim<N>, change: impl FnOnce()) -> Bar<'a, N> {
+        let mut table = self.lock();
+        table.under_way.remove(&aim.hash);
+        *table.barred.entry(aim.clone()).or_default() += 1;
+        change();
+        Bar { flights: self, aim }
+    }
+}
+
+impl<N: Node> Drop for Bar<'_, N> {
+    fn drop(&mut self) {
+        let mut table = self.flights.lock();
+        table.under_way.remove(&self.aim.hash);
+        if let Some(bars) = table.barred.get_mut(self.aim) {
+            *bars -= 1;
+            if *bars == 0 {
+                table.barred.remove(self.aim);
+            }
+        }
+    }
+}
+
+impl<N: fmt::Debug> fmt::Debug for Table<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("under_way", &self.under_way.len())
+            .field("barred", &self.barred)
+            .finish_non_exhaustive()
+    }
+}
+
+/// For keys that are hashes already.
+type Hashed = BuildHasherDefault<AsItIs>;
+
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a hash is one number");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
