@@ -5,7 +5,7 @@ use syn::parse::ParseStream;
 use syn::{Attribute, Expr, LitStr, Meta, Path, Result, Type};
 
 use crate::crate_path;
-use crate::limit::{self, Batch, MaxLoads};
+use crate::limit::{self, Batch, Doorkeeper, MaxLoads};
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
 use crate::tier::{self, Tier, Ttl};
@@ -22,10 +22,14 @@ pub(crate) struct Options {
     /// Its word, which is where the feature that it needs is asked for.
     pub(crate) compress: Option<Ident>,
     pub(crate) batch: Option<Batch>,
+    pub(crate) doorkeeper: Option<Doorkeeper>,
+    pub(crate) idle: Option<Ttl>,
     pub(crate) max_loads: Option<MaxLoads>,
     pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
+    /// With its word, which is where a node without a `Load` is refused.
+    pub(crate) weight: Option<(Ident, Expr)>,
     /// Where cacheme is found.
     pub(crate) crate_path: Option<Path>,
 }
@@ -43,6 +47,9 @@ pub(crate) const NODE: &[&str] = &[
     "ttl_jitter",
     "max_loads",
     "batch",
+    "idle",
+    "weight",
+    "doorkeeper",
     crate_path::WORD,
 ];
 
@@ -99,8 +106,16 @@ impl Reader {
                 self.options.max_loads = limit::max_loads(word, input, mistakes)?;
             }
             "batch" => self.options.batch = Some(limit::batch(word, input, mistakes)?),
+            "doorkeeper" => {
+                self.options.doorkeeper = limit::doorkeeper(word, input, mistakes)?;
+            }
+            "idle" => self.options.idle = Some(value::ttl(word, input)?),
+            "weight" => {
+                let weight = value::weight(word, input)?;
+                self.options.weight = Some((word.clone(), weight));
+            }
             "compress" => self.options.compress = Some(value::none(word, input)?),
-            "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input)?),
+            "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input, 1.0)?),
             crate_path::WORD => self.options.crate_path = Some(value::path(word, input, "cache")?),
             "ttl_none" => {
                 self.options.ttl_none = Some((word.clone(), value::ttl(word, input)?));

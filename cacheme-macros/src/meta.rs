@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use crate::attr::Options;
 use crate::key::Segment;
-use crate::limit::{Batch, MaxLoads};
+use crate::limit::{Batch, Doorkeeper, MaxLoads};
 use crate::model::Model;
 use crate::tier::{Tier, Ttl};
 
@@ -21,8 +21,16 @@ pub(crate) fn expand(
             .with_ttl_none::<<Self as ::cacheme::Load>::Value>(#ttl)
         }
     });
+    let weight = options.weight.as_ref().map(|(word, weight)| {
+        quote_spanned! {word.span()=>
+            .with_weight::<<Self as ::cacheme::Load>::Value>(|__value| {
+                ::cacheme::private::weigh::<<Self as ::cacheme::Load>::Value, _>(__value, #weight)
+            })
+        }
+    });
     let pattern = pattern(model, keys);
-    of(model, options, &quote!(#pattern), ttl_none.as_ref())
+    let typed = quote!(#ttl_none #weight);
+    of(model, options, &quote!(#pattern), &typed)
 }
 
 /// The function, of the node of a function, which itself knows what is nothing. `pattern` is its key's,
@@ -36,14 +44,15 @@ pub(crate) fn of_function(
         let ttl = duration(ttl);
         quote!(.with_ttl_nothing(#ttl))
     });
-    of(model, options, pattern, ttl_none.as_ref())
+    of(model, options, pattern, &quote!(#ttl_none))
 }
 
+/// `typed` are the options that need to know the type of the values.
 fn of(
     model: &Model<'_>,
     options: &Options,
     pattern: &TokenStream,
-    ttl_none: Option<&TokenStream>,
+    typed: &TokenStream,
 ) -> TokenStream {
     let name = &model.name;
     let path = format!("::{name}");
@@ -52,6 +61,8 @@ fn of(
     let batch = options.batch.iter().map(batch);
     let max_loads = options.max_loads.iter().map(max_loads);
     let ttl_jitter = options.ttl_jitter.iter();
+    let idle = options.idle.iter().map(duration);
+    let doorkeeper = options.doorkeeper.iter().map(doorkeeper);
     quote! {
         fn meta() -> ::cacheme::Meta {
             ::cacheme::Meta::new(
@@ -61,10 +72,12 @@ fn of(
             )
             #(.with_version(#version))*
             #(.with_tier(#tiers))*
-            #ttl_none
+            #typed
             #(.with_ttl_jitter(#ttl_jitter))*
             #(.with_max_loads(#max_loads))*
             #(.with_batch(#batch))*
+            #(.with_idle(#idle))*
+            #(.with_doorkeeper(#doorkeeper))*
         }
     }
 }
@@ -87,6 +100,14 @@ fn batch(batch: &Batch) -> TokenStream {
             #(.with_max(#max))*
             #(.with_delay(#delay))*
     }
+}
+
+fn doorkeeper(doorkeeper: &Doorkeeper) -> TokenStream {
+    let Doorkeeper {
+        capacity,
+        false_positive_rate,
+    } = doorkeeper;
+    quote!(::cacheme::Doorkeeper::new(#capacity, #false_positive_rate))
 }
 
 fn duration(ttl: &Ttl) -> TokenStream {

@@ -55,13 +55,25 @@ pub(crate) fn count(word: &Ident, input: ParseStream<'_>, least: u64) -> Result<
     Err(Error::new_spanned(bare(&value), message))
 }
 
-/// A part of 1, as a literal that isn't zero, or an expression.
-pub(crate) fn share(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
+/// What a value weighs: a function or a closure, so no literal.
+pub(crate) fn weight(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
+    let weight: Expr = value(word, input, "|value| value.len()")?;
+    match literal(&weight) {
+        None => Ok(weight),
+        Some(other) => {
+            let message = "`weight` is what a value weighs: write `weight = |value| value.len()`";
+            Err(Error::new_spanned(other, message))
+        }
+    }
+}
+
+/// A part of 1 that is no more than `most`, as a literal that isn't zero, or an expression.
+pub(crate) fn share(word: &Ident, input: ParseStream<'_>, most: f64) -> Result<Expr> {
     let value: Expr = value(word, input, "0.1")?;
     let is_share = match literal(&value) {
         Some(Lit::Float(share)) => {
             let share: f64 = share.base10_parse()?;
-            share > 0.0 && share <= 1.0
+            share > 0.0 && share <= most
         }
         Some(_) => false,
         None => !is_negative(&value),
@@ -69,7 +81,8 @@ pub(crate) fn share(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
     if is_share {
         return Ok(value);
     }
-    let message = format!("`{word}` is a number above 0.0 and at most 1.0: write `{word} = 0.1`");
+    let message =
+        format!("`{word}` is a number above 0.0 and at most {most:?}: write `{word} = 0.1`");
     Err(Error::new_spanned(bare(&value), message))
 }
 

@@ -1,7 +1,7 @@
 //! When the entries of a shard expire.
 //!
-//! An entry expires at the end of its lifetime, or when it was not used for as long as entries of its
-//! cache may be idle, whatever comes first. The next such moment is the deadline, which a timer wheel
+//! An entry expires at the end of its lifetime, or when it was not used for as long as it may be idle,
+//! whatever comes first. The next such moment is the deadline, which a timer wheel
 //! keeps, so that entries leave without being touched. A shard has times only once an entry expires at
 //! all: caches without lifetimes don't pay for them.
 
@@ -16,7 +16,6 @@ const IDLE_PRECISION: u64 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lifetime {
     pub(crate) ttl: Span,
-    /// The same for all entries of a cache.
     pub(crate) idle: Span,
 }
 
@@ -41,17 +40,31 @@ impl Lifetime {
 #[derive(Debug)]
 pub(crate) struct Times {
     wheel: Wheel,
-    idle: Span,
-    /// By slot, the end of the lifetime. Empty where entries may be idle for ever.
-    ends: Vec<Deadline>,
+    /// By slot. Empty where all entries may be idle for ever.
+    idle: Vec<Idle>,
+}
+
+/// What moves the deadline of an entry that is used.
+#[derive(Clone, Copy, Debug)]
+struct Idle {
+    /// How long it may be idle.
+    span: Span,
+    /// The end of its lifetime.
+    end: Deadline,
+}
+
+impl Idle {
+    const ENDLESS: Self = Self {
+        span: Span::ENDLESS,
+        end: Deadline::NEVER,
+    };
 }
 
 impl Times {
-    pub(crate) fn new(idle: Span, now: Moment) -> Self {
+    pub(crate) fn new(now: Moment) -> Self {
         Self {
             wheel: Wheel::new(now.0),
-            idle,
-            ends: Vec::new(),
+            idle: Vec::new(),
         }
     }
 
@@ -68,23 +81,23 @@ impl Times {
             return true;
         }
         let now = clock.now();
-        if self.idle != Span::ENDLESS {
-            self.postpone(slot, deadline, now);
+        if let Some(idle) = self.idle.get(slot as usize) {
+            self.postpone(slot, *idle, deadline, now);
         }
         !deadline.is_before(now)
     }
 
     /// Sets when the entry of a slot, which is new, expires.
     pub(crate) fn set(&mut self, slot: u32, lifetime: Lifetime, now: Moment) {
-        let end = Deadline::after(lifetime.ttl, now);
-        if self.idle != Span::ENDLESS {
+        let (span, end) = (lifetime.idle, Deadline::after(lifetime.ttl, now));
+        if span != Span::ENDLESS || !self.idle.is_empty() {
             let at = slot as usize;
-            if at >= self.ends.len() {
-                self.ends.resize(at + 1, Deadline::NEVER);
+            if at >= self.idle.len() {
+                self.idle.resize(at + 1, Idle::ENDLESS);
             }
-            self.ends[at] = end;
+            self.idle[at] = Idle { span, end };
         }
-        let deadline = end.min(Deadline::after(self.idle, now));
+        let deadline = end.min(Deadline::after(span, now));
         self.wheel.set(slot, deadline.0);
     }
 
@@ -98,13 +111,12 @@ impl Times {
         self.wheel.expire(now.0, steps)
     }
 
-    fn postpone(&self, slot: u32, deadline: Deadline, now: Moment) {
+    fn postpone(&self, slot: u32, idle: Idle, deadline: Deadline, now: Moment) {
         if deadline.is_before(now) {
             return;
         }
-        let end = self.ends.get(slot as usize).copied();
-        let later = Deadline::after(self.idle, now).min(end.unwrap_or(Deadline::NEVER));
-        if later.0.saturating_sub(deadline.0) > self.idle.0 / IDLE_PRECISION {
+        let later = Deadline::after(idle.span, now).min(idle.end);
+        if later.0.saturating_sub(deadline.0) > idle.span.0 / IDLE_PRECISION {
             self.wheel.postpone(slot, later.0);
         }
     }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::bulkhead::Bulkhead;
 use crate::cached::{Cached, Landed, Origin, Source};
 use crate::clock::Clock;
+use crate::doorkeeper::Door;
 use crate::envelope::Seal;
 use crate::error::{BoxError, Error, Result};
 use crate::guard::Guard;
@@ -20,7 +21,7 @@ use crate::life::Life;
 use crate::meta::Meta;
 use crate::node::Node;
 use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
-use crate::storage::{Entry, Found, LocalCache, Ready};
+use crate::storage::{Entry, Found, LocalCache, Ready, Stay};
 
 /// The tiers of a node, nearest first, and its figures.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(crate) struct Chain {
     seed: u64,
     jitter: Option<Jitter>,
     pub(crate) bulkhead: Option<Arc<Bulkhead>>,
+    door: Option<Door>,
     pub(crate) counters: NodeCounters,
 }
 
@@ -94,11 +96,19 @@ impl Chain {
                 Error::node_config(node, message)
             })
         });
+        let door = meta.doorkeeper().map(|settings| {
+            Door::new(settings).map_err(|problem| {
+                let node = meta.name();
+                Error::node_config(node, format!("the `doorkeeper` of `{node}` {problem}"))
+            })
+        });
+        in_process(&meta, &tiers)?;
         let bulkhead = meta.max_loads();
         let bulkhead = bulkhead.map(|bound| Bulkhead::new(meta.name(), bound));
         Ok(Self {
             bulkhead: bulkhead.transpose()?,
             jitter: jitter.transpose()?,
+            door: door.transpose()?,
             id: TypeId::of::<N>(),
             site: N::site(),
             item: if type_name == N::type_name() {
@@ -174,6 +184,21 @@ impl Chain {
         jitter.map_or(ttl, |jitter| jitter.shortened(ttl, draw))
     }
 
+    /// How a value with so much life left stays in a local tier.
+    pub(crate) fn stay(&self, value: &dyn Any, ttl: Option<Duration>, age: Duration) -> Stay {
+        Stay {
+            ttl,
+            age,
+            idle: self.meta.idle(),
+            weight: self.meta.weigh(value),
+        }
+    }
+
+    /// Whether the value of the node of this hash, which was loaded, may be kept.
+    pub(crate) fn admits(&self, hash: u64) -> bool {
+        self.door.as_ref().is_none_or(|door| door.knows(hash))
+    }
+
     /// The life of a value that begins now, by what its load and the options say.
     pub(crate) fn life(&self, value: &dyn Any, said: Life, draw: u64) -> Life {
         let life = said.and(self.meta.life(value));
@@ -187,6 +212,31 @@ impl Chain {
         self.counters
             .read(id, self.meta.name(), path, self.leading, tiers)
     }
+}
+
+/// Checks the options that are about local tiers.
+fn in_process(meta: &Meta, tiers: &[Link]) -> Result<()> {
+    let node = meta.name();
+    let mut locals = tiers.iter().filter_map(Link::local).peekable();
+    let options = [
+        ("idle", meta.idle().is_some()),
+        ("weight", meta.has_weight()),
+    ];
+    let given = options.iter().find(|(_, is_given)| *is_given);
+    if let (None, Some((option, _))) = (locals.peek(), given) {
+        let message = format!(
+            "`{option}` of `{node}` is about local storages, and it has none: give it a tier in one"
+        );
+        return Err(Error::node_config(node, message));
+    }
+    if meta.has_weight() && !locals.any(|cache| cache.is_weighted()) {
+        let message = format!(
+            "`{node}` has a `weight`, and its local storage counts entries: register one with \
+             `LocalStorage::weighted`, or `weighted=true` in its URL"
+        );
+        return Err(Error::node_config(node, message));
+    }
+    Ok(())
 }
 
 impl Link {

@@ -78,6 +78,7 @@ mod cached;
 mod chain;
 mod clock;
 pub mod codec;
+mod doorkeeper;
 mod dynamic;
 mod envelope;
 mod error;
@@ -110,6 +111,7 @@ pub mod storage;
 mod switch;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod weight;
 
 #[cfg(feature = "macros")]
 pub use cacheme_macros::{Node, cached, node};
@@ -120,6 +122,7 @@ pub use crate::bulkhead::MaxLoads;
 pub use crate::cached::{Cached, Source};
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
+pub use crate::doorkeeper::Doorkeeper;
 pub use crate::dynamic::{DynamicBuilder, DynamicNode};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};
 pub use crate::global::{

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::batch::Batch;
 use crate::bulkhead::MaxLoads;
+use crate::doorkeeper::Doorkeeper;
 use crate::life::Life;
 use crate::nothing::{Nothing, TtlNone};
+use crate::weight::Weight;
 
 /// Name, version, key pattern and tiers of a node type.
 ///
@@ -34,6 +36,9 @@ pub struct Meta {
     ttl_jitter: Option<f64>,
     max_loads: Option<MaxLoads>,
     batch: Option<Batch>,
+    idle: Option<Duration>,
+    weight: Option<Weight>,
+    doorkeeper: Option<Doorkeeper>,
 }
 
 impl Meta {
@@ -54,6 +59,9 @@ impl Meta {
             ttl_jitter: None,
             max_loads: None,
             batch: None,
+            idle: None,
+            weight: None,
+            doorkeeper: None,
         }
     }
 
@@ -109,6 +117,29 @@ impl Meta {
         self
     }
 
+    /// Has entries in local tiers expire when nobody asked for them for `idle`, besides their time to live.
+    /// The first use of a node without a local tier is an error.
+    #[must_use]
+    pub fn with_idle(mut self, idle: Duration) -> Self {
+        self.idle = Some(idle);
+        self
+    }
+
+    /// What values weigh in local storages that are [weighted](crate::LocalStorage::weighted).
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_weight<V: 'static>(mut self, weigh: fn(&dyn Any) -> u32) -> Self {
+        self.weight = Some(Weight::new::<V>(weigh));
+        self
+    }
+
+    /// Has values kept only from their second load on.
+    #[must_use]
+    pub fn with_doorkeeper(mut self, doorkeeper: Doorkeeper) -> Self {
+        self.doorkeeper = Some(doorkeeper);
+        self
+    }
+
     /// The type's name, without its module.
     pub fn name(&self) -> &str {
         &self.name
@@ -152,6 +183,25 @@ impl Meta {
     /// How simultaneous requests become one load; `None` is not at all.
     pub fn batch(&self) -> Option<Batch> {
         self.batch
+    }
+
+    /// How long entries in local tiers stay without being asked for; `None` is for ever.
+    pub fn idle(&self) -> Option<Duration> {
+        self.idle
+    }
+
+    /// What has values kept only from their second load on; `None` is from the first.
+    pub fn doorkeeper(&self) -> Option<Doorkeeper> {
+        self.doorkeeper
+    }
+
+    pub(crate) fn has_weight(&self) -> bool {
+        self.weight.is_some()
+    }
+
+    /// What a value weighs: 1 where nothing is said.
+    pub(crate) fn weigh(&self, value: &dyn Any) -> u32 {
+        self.weight.map_or(1, |weight| weight.of(value))
     }
 
     /// What the options say of this value's life.

@@ -2,6 +2,7 @@
 
 pub use crate::function;
 
+use std::any::Any;
 use std::hash::Hasher;
 
 use crate::key::KeyWriter;
@@ -90,6 +91,13 @@ impl<T: KeyPart> Part for T {
     fn write(&self, key: &mut KeyWriter, separator: char) {
         key.field(self, separator);
     }
+}
+
+/// What a value of the type `V` weighs, by the option `weight`.
+pub fn weigh<V: 'static, W: TryInto<u32>>(value: &dyn Any, weigh: impl FnOnce(&V) -> W) -> u32 {
+    // A node has one type of value.
+    let weight = value.downcast_ref().map(weigh);
+    weight.map_or(1, |weight| weight.try_into().unwrap_or(u32::MAX))
 }
 
 /// [`Tier::new`] of an option's value: one type, so that another one gives one short error.

@@ -41,6 +41,8 @@ const CACHED: &[&str] = &[
     "ttl_none",
     "ttl_jitter",
     "max_loads",
+    "idle",
+    "doorkeeper",
     "node",
     "runtime",
     "associated",

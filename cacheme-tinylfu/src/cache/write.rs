@@ -61,6 +61,39 @@ impl<K: Hash + Eq, V, S: BuildHasher> Cache<K, V, S> {
         self.keep(key, value, lifetime)
     }
 
+    /// Keeps a value as [`insert_with_ttl`](Self::insert_with_ttl) does, or as [`insert`](Self::insert)
+    /// without a `ttl`, until it is not used for as long as `idle`.
+    ///
+    /// For a cache whose entries differ in it; otherwise there is [`Builder::idle`](crate::Builder::idle),
+    /// which says what a use is. In a shard with such an entry each takes 16 bytes more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use cacheme_tinylfu::Cache;
+    ///
+    /// let cache = Cache::new(100);
+    /// let (ttl, idle) = (Duration::from_secs(3600), Duration::from_secs(60));
+    /// cache.insert_with_idle("session", 1, Some(ttl), idle);
+    /// assert_eq!(cache.get("session"), Some(1));
+    /// ```
+    pub fn insert_with_idle(
+        &self,
+        key: K,
+        value: V,
+        ttl: Option<Duration>,
+        idle: Duration,
+    ) -> Option<V> {
+        let lifetime = match ttl {
+            None => self.rules.lifetime(&key, &value),
+            Some(ttl) => self.rules.lifetime_of(ttl),
+        };
+        let idle = idle.into();
+        self.keep(key, value, Lifetime { idle, ..lifetime })
+    }
+
     /// Removes the entry of a key, and returns its value if it was live.
     ///
     /// # Examples

@@ -238,9 +238,7 @@ impl<K, V> Shard<K, V> {
     }
 
     fn set_times(&mut self, slot: u32, lifetime: Lifetime, now: Moment) {
-        let times = self
-            .times
-            .get_or_insert_with(|| Box::new(Times::new(lifetime.idle, now)));
+        let times = self.times.get_or_insert_with(|| Box::new(Times::new(now)));
         times.set(slot, lifetime, now);
     }
 

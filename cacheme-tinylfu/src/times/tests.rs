@@ -15,7 +15,7 @@ fn at(now: u64) -> Clock {
 
 /// A slot with this lifetime, that was set at the moment 100.
 fn times(lifetime: Lifetime) -> Times {
-    let mut times = Times::new(lifetime.idle, Moment(100));
+    let mut times = Times::new(Moment(100));
     times.set(3, lifetime, Moment(100));
     times
 }
@@ -73,6 +73,18 @@ fn touch_that_would_change_little_changes_nothing() {
 }
 
 #[test]
+fn each_entry_may_be_idle_for_a_time_of_its_own() {
+    let mut times = times(lifetime(u64::MAX, 64));
+    times.set(1, lifetime(80, u64::MAX), Moment(100));
+    times.set(5, lifetime(u64::MAX, 640), Moment(100));
+    for slot in [1, 3, 5] {
+        assert!(times.touch(slot, &at(150)));
+    }
+    let deadlines = [1, 3, 5].map(|slot| times.deadline(slot));
+    assert_eq!(deadlines, [Deadline(180), Deadline(214), Deadline(790)]);
+}
+
+#[test]
 fn slots_are_set_anew_for_their_next_entry() {
     let mut times = times(lifetime(100, 64));
     times.forget(3);
@@ -92,7 +104,7 @@ fn slots_are_set_anew_for_their_next_entry() {
 #[test]
 fn expired_slots_are_found_and_forgotten() {
     const SECOND: u64 = 1_000_000_000;
-    let mut times = Times::new(Span::ENDLESS, Moment(0));
+    let mut times = Times::new(Moment(0));
     for slot in 0..10 {
         times.set(
             slot,

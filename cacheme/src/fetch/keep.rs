@@ -48,7 +48,8 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                     let ttl = self
                         .chain()
                         .ttl(link, left, self.started.draw(arrived.leg.place));
-                    cache.put(aim.scope, node, value, ttl, age);
+                    let stay = self.chain().stay(&value, ttl, age);
+                    cache.put(aim.scope, node, value, stay);
                     link.counters.wrote(1);
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::run::{Arrived, Leg, Run};
-use super::{Loader, Source};
+use super::{Loader, Reads, Source};
 use crate::cached::Origin;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
@@ -18,7 +18,12 @@ use crate::stats::NodeEvent;
 
 impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// Loads what is open. Flights whose load failed land with the error.
-    pub(super) async fn load(&self, open: Vec<Leg>, source: Source<N, V>) -> Vec<Arrived<V>> {
+    pub(super) async fn load(
+        &self,
+        open: Vec<Leg>,
+        source: Source<N, V>,
+        reads: Reads,
+    ) -> Vec<Arrived<V>> {
         let nodes = open
             .iter()
             .map(|leg| self.started.aim(leg.place).node().duplicate());
@@ -31,13 +36,17 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         let at = self.runtime.clock().monotonic();
         let asked = open.len();
         let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
+        let tiers = self.chain().tiers.len();
         for leg in open {
+            let aim = self.started.aim(leg.place);
             let value = match &mut loaded {
-                Ok(loaded) => loaded.take(&self.started.aim(leg.place).id),
+                Ok(loaded) => loaded.take(&aim.id),
                 Err(error) => Some(Err(error.clone())),
             };
             match value.unwrap_or_else(|| Err(Error::left_out(node))) {
                 Ok((value, life)) => {
+                    // What was asked for by name is known.
+                    let is_kept = reads == Reads::Nothing || self.chain().admits(aim.hash());
                     let life = self
                         .chain()
                         .life(&value, life, self.started.draw(leg.place));
@@ -48,7 +57,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                         age: Duration::ZERO,
                         at,
                         until: life.until(|| at),
-                        lacking: self.chain().tiers.len(),
+                        lacking: if is_kept { tiers } else { 0 },
                     });
                 }
                 Err(error) => failed.push((leg.place, Err(error))),

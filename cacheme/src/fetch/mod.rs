@@ -162,7 +162,9 @@ impl<N: Node> Fetch<N> {
             };
             for (cache, link) in missed {
                 let ttl = self.chain.ttl(link, found.left, draw);
-                cache.put(scope, node.duplicate(), found.value.clone(), ttl, found.age);
+                let value = found.value.clone();
+                let stay = self.chain.stay(&value, ttl, found.age);
+                cache.put(scope, node.duplicate(), value, stay);
                 link.counters.wrote(1);
             }
             return;

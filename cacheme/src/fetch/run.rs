@@ -74,7 +74,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
 
     /// Loads, and puts what was loaded into the tiers but those that are `down`.
     async fn fill(&self, open: Vec<Leg>, source: Source<N, V>, reads: Reads, down: &[usize]) {
-        let loaded = self.load(open, source).await;
+        let loaded = self.load(open, source, reads).await;
         if reads == Reads::Nothing {
             self.forget(&loaded).await;
         }

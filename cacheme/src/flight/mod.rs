@@ -44,6 +44,10 @@ impl<N: Node> Aim<N> {
     pub(crate) fn node(&self) -> &N {
         &self.id.0
     }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
 }
 
 impl<N: Node> Clone for Aim<N> {

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use cacheme_tinylfu::{Cache, Equivalent, Lookup, Policy};
 
-use super::Found;
 use super::url::{BadUrl, StorageUrl};
+use super::{Found, Stay};
 use crate::clock::Clock;
 use crate::node::Node;
 use crate::registry;
@@ -39,25 +39,48 @@ use crate::stats::Miss;
 pub struct LocalStorage {
     capacity: usize,
     policy: Policy,
+    is_weighted: bool,
 }
 
 impl LocalStorage {
     /// Keeps `capacity` entries, the ones that are used most often and lately (W-TinyLFU). The
     /// right choice unless entries are only ever used soon after they came.
     pub fn tlfu(capacity: usize) -> Self {
-        let policy = Policy::TinyLfu;
-        Self { capacity, policy }
+        Self::new(capacity, Policy::TinyLfu)
     }
 
     /// Keeps the `capacity` entries that were used last.
     pub fn lru(capacity: usize) -> Self {
-        let policy = Policy::Lru;
-        Self { capacity, policy }
+        Self::new(capacity, Policy::Lru)
+    }
+
+    fn new(capacity: usize, policy: Policy) -> Self {
+        Self {
+            capacity,
+            policy,
+            is_weighted: false,
+        }
+    }
+
+    /// Has the capacity be one of weight, in whatever unit the nodes' `weight` is, such as bytes. Values of
+    /// nodes without it weigh 1. An entry that is heavier than an eighth of the capacity may be refused, and
+    /// one that is heavier than all of it always is.
+    ///
+    /// ```
+    /// use cacheme::LocalStorage;
+    ///
+    /// // 64 MiB for nodes that say what their values weigh in bytes.
+    /// let pages = LocalStorage::tlfu(64 << 20).weighted();
+    /// ```
+    #[must_use]
+    pub fn weighted(mut self) -> Self {
+        self.is_weighted = true;
+        self
     }
 
     /// Reads a URL such as `local://lru?capacity=500`.
     pub(super) fn parse(url: &str) -> Result<Self, BadUrl> {
-        let url = StorageUrl::parse(url, &["capacity"], &[])?;
+        let url = StorageUrl::parse(url, &["capacity", "weighted"], &[])?;
         let policy = url.rest().trim_start_matches("//");
         let with: fn(usize) -> Self = match policy {
             "tlfu" => Self::tlfu,
@@ -71,7 +94,9 @@ impl LocalStorage {
             let example = format!("local://{policy}?capacity=10000");
             BadUrl::new(format_args!("no capacity is given: write `{example}`"))
         })?;
-        Ok(with(capacity))
+        let mut storage = with(capacity);
+        url.read("weighted", &mut storage.is_weighted)?;
+        Ok(storage)
     }
 
     pub(super) fn into_cache(self, clock: Arc<dyn Clock>) -> Result<LocalCache, String> {
@@ -79,13 +104,19 @@ impl LocalStorage {
             return Err("a capacity of 0 keeps nothing".to_owned());
         }
         let monotonic = Arc::clone(&clock);
-        let entries = Cache::builder()
+        let mut builder = Cache::builder()
             .capacity(self.capacity)
             .policy(self.policy)
-            .clock(move || monotonic.monotonic())
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(LocalCache { entries, clock })
+            .clock(move || monotonic.monotonic());
+        if self.is_weighted {
+            builder = builder.weigher(|kept: &Kept, ()| kept.0.weight());
+        }
+        let entries = builder.build().map_err(|error| error.to_string())?;
+        Ok(LocalCache {
+            entries,
+            clock,
+            is_weighted: self.is_weighted,
+        })
     }
 }
 
@@ -93,6 +124,7 @@ impl LocalStorage {
 pub(crate) struct LocalCache {
     entries: Cache<Kept, ()>,
     clock: Arc<dyn Clock>,
+    is_weighted: bool,
 }
 
 impl LocalCache {
@@ -162,9 +194,14 @@ impl LocalCache {
         scope: u64,
         node: N,
         value: V,
-        ttl: Option<Duration>,
-        age: Duration,
+        stay: Stay,
     ) {
+        let Stay {
+            ttl,
+            age,
+            idle,
+            weight,
+        } = stay;
         let now = self.clock.monotonic();
         let kept = Kept(Box::new(Held {
             scope,
@@ -172,11 +209,18 @@ impl LocalCache {
             value,
             expires: ttl.map(|ttl| now.saturating_add(ttl)),
             birth: Birth::new(now, age),
+            weight,
         }));
-        match ttl {
-            None => self.entries.insert(kept, ()),
-            Some(ttl) => self.entries.insert_with_ttl(kept, (), ttl),
+        match (ttl, idle) {
+            (ttl, Some(idle)) => self.entries.insert_with_idle(kept, (), ttl, idle),
+            (Some(ttl), None) => self.entries.insert_with_ttl(kept, (), ttl),
+            (None, None) => self.entries.insert(kept, ()),
         };
+    }
+
+    /// Whether its capacity is one of weight.
+    pub(crate) fn is_weighted(&self) -> bool {
+        self.is_weighted
     }
 
     pub(crate) fn remove<N: Node>(&self, scope: u64, node: &N) {
@@ -192,6 +236,7 @@ struct Held<N, V> {
     /// By the monotonic clock. The cache knows it as well; it is kept here for refills.
     expires: Option<Duration>,
     birth: Birth,
+    weight: u32,
 }
 
 /// When a value was loaded: milliseconds by the monotonic clock, negative for what is older than that
@@ -225,6 +270,8 @@ trait AnyHeld: Any + Send + Sync {
     fn identity(&self) -> (u64, &dyn Any);
 
     fn same_as(&self, other: &dyn AnyHeld) -> bool;
+
+    fn weight(&self) -> u32;
 }
 
 /// What makes entries equal: the scope, the node's type and its own identity.
@@ -262,6 +309,10 @@ impl<N: Node, V: Send + Sync + 'static> AnyHeld for Held<N, V> {
     fn same_as(&self, other: &dyn AnyHeld) -> bool {
         let (scope, node) = (self.scope, &self.node);
         Identity { scope, node }.is(other)
+    }
+
+    fn weight(&self) -> u32 {
+        self.weight
     }
 }
 

@@ -173,6 +173,19 @@ impl<V> Found<V> {
     }
 }
 
+/// How a value stays in a local tier.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nobody reads it"))]
+pub(crate) struct Stay {
+    /// How long at most; `None` is for ever.
+    pub(crate) ttl: Option<Duration>,
+    /// How long ago it was loaded.
+    pub(crate) age: Duration,
+    /// How long without being asked for; `None` is for ever.
+    pub(crate) idle: Option<Duration>,
+    pub(crate) weight: u32,
+}
+
 /// An entry to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -1,8 +1,6 @@
 //! What stands for the cache in process when the feature `local` is off: a type without values.
 
-use std::time::Duration;
-
-use super::Found;
+use super::{Found, Stay};
 use crate::node::Node;
 use crate::stats::Miss;
 
@@ -28,14 +26,11 @@ impl LocalCache {
         match *self {}
     }
 
-    pub(crate) fn put<N: Node, V>(
-        &self,
-        _scope: u64,
-        _node: N,
-        _value: V,
-        _ttl: Option<Duration>,
-        _age: Duration,
-    ) {
+    pub(crate) fn put<N: Node, V>(&self, _scope: u64, _node: N, _value: V, _stay: Stay) {
+        match *self {}
+    }
+
+    pub(crate) fn is_weighted(&self) -> bool {
         match *self {}
     }
 

@@ -4,9 +4,11 @@ mod batch;
 mod bulkhead;
 mod cancellation;
 mod chain;
+mod doorkeeper;
 mod entry;
 mod failure;
 mod gather;
+mod idle;
 mod invalidation;
 mod jitter;
 mod life;
@@ -15,6 +17,7 @@ mod present;
 mod put;
 mod stampede;
 mod switch;
+mod weight;
 
 use std::time::Duration;
 

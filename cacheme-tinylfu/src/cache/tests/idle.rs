@@ -129,3 +129,25 @@ fn cache_that_lets_nothing_be_idle_keeps_nothing() {
     assert_eq!(cache.get_or_insert_with(1, || 2), 2);
     assert!(cache.is_empty());
 }
+
+#[test]
+fn one_entry_may_be_idle_for_another_time_than_the_others() {
+    let (cache, clock) = built(1000, |settings| {
+        settings.ttl(Duration::from_nanos(3 * IDLE))
+    });
+    let idle = Duration::from_nanos(IDLE);
+    cache.insert(1, 1);
+    cache.insert_with_idle(2, 2, None, idle);
+    cache.insert_with_idle(3, 3, None, 2 * idle);
+    cache.insert_with_idle(4, 4, Some(idle / 2), 2 * idle);
+    let left = || cache.iter().map(|(key, _)| key).sum::<u64>();
+    assert_eq!(left(), 10);
+    clock.advance(IDLE / 2);
+    assert_eq!((left(), cache.get(&2)), (6, Some(2)));
+    clock.advance(IDLE);
+    assert_eq!(left(), 4);
+    clock.advance(IDLE / 2);
+    assert_eq!(left(), 1);
+    clock.advance(IDLE);
+    assert_eq!(left(), 0);
+}

@@ -1,0 +1,4 @@
+#[cacheme::node(storage = "hot", weight = String::len)]
+struct Page(u64);
+
+fn main() {}
