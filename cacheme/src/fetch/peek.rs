@@ -47,10 +47,13 @@ impl Cacheme {
     ///
     /// Cancel safe: nothing is changed.
     pub async fn peek<N: Load>(&self, node: N) -> Result<Option<N::Value>> {
+        self.look(&node).await
+    }
+
+    /// As [`peek`](Self::peek), for a node that stays the caller's.
+    pub(crate) async fn look<N: Load>(&self, node: &N) -> Result<Option<N::Value>> {
         let fetch = self.fetch::<N>()?;
-        fetch
-            .look(self, &node, N::Value::clone, |value| value)
-            .await
+        fetch.look(self, node, N::Value::clone, |value| value).await
     }
 
     /// Whether a tier has a value of `node` that can be read. A look as that of

@@ -14,6 +14,7 @@ mod jitter;
 mod life;
 mod peek;
 mod present;
+mod previous;
 mod put;
 mod stampede;
 mod switch;
