@@ -4,7 +4,7 @@
 //! function is. Those of a method stand beside it, with its name in front.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::FnArg;
 
 use super::expand::Parts;
@@ -79,7 +79,8 @@ fn uncached(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
 fn refresh(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
     let function = parts.function;
     let (vis, sig) = (&function.vis, &function.sig);
-    let (generics, clause, output) = (&sig.generics, &sig.generics.where_clause, &sig.output);
+    let (generics, clause) = (&sig.generics, &sig.generics.where_clause);
+    let future = future(function, &function.output);
     let plain = function.arguments.iter().map(|argument| &argument.plain);
     let docs = format!(
         "Runs `{}` and keeps what it gives in place of what was kept.",
@@ -90,10 +91,16 @@ fn refresh(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
     quote! {
         #[doc = #docs]
         #[allow(clippy::missing_errors_doc)]
-        #vis async fn #name #generics (#(#plain),*) #output #clause {
+        #vis fn #name #generics (#(#plain),*) -> #future #clause {
             #run
         }
     }
+}
+
+/// What companions return that wait for something. They hand the runtime's future on: a function that awaits
+/// it has a state machine of its own, which takes the compiler as long as all the rest of a companion.
+fn future(function: &Function, output: &TokenStream) -> TokenStream {
+    quote_spanned!(function.result_span()=> impl ::core::future::Future<Output = #output>)
 }
 
 /// Those that don't run it.
@@ -134,6 +141,11 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
             )
         },
     });
+    let done = future(function, &quote!(::cacheme::Result<()>));
+    let found = future(
+        function,
+        &quote!(::cacheme::Result<::core::option::Option<#output>>),
+    );
     let look = parts.call("get_cached", &TokenStream::new());
     let keep = parts.call("prime", &quote!(__result));
     let docs = [
@@ -155,21 +167,19 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
     quote! {
         #[doc = #invalidates]
         #[allow(unused_variables)]
-        #vis async fn #invalidate #generics (#(#told),*) -> ::cacheme::Result<()> #clause {
-            ::cacheme::Cacheme::invalidate(#runtime, #node).await
+        #vis fn #invalidate #generics (#(#told),*) -> #done #clause {
+            ::cacheme::Cacheme::invalidate(#runtime, #node)
         }
 
         #[doc = #looks]
         #[allow(unused_variables)]
-        #vis async fn #get_cached #generics (#(#told),*)
-        -> ::cacheme::Result<::core::option::Option<#output>> #clause {
+        #vis fn #get_cached #generics (#(#told),*) -> #found #clause {
             #look
         }
 
         #[doc = #primes]
         #[allow(unused_variables)]
-        #vis async fn #prime #generics (#(#told,)* __result: #output)
-        -> ::cacheme::Result<()> #clause {
+        #vis fn #prime #generics (#(#told,)* __result: #output) -> #done #clause {
             #keep
         }
 

@@ -98,7 +98,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// What the runtime's function of this name gives, with more arguments. What the type of the
+    /// The future of the runtime's function of this name, with more arguments. What the type of the
     /// result lacks is an error at that type, and the same one wherever it is written.
     pub(crate) fn call(&self, name: &str, more: &TokenStream) -> TokenStream {
         let Self {
@@ -110,11 +110,11 @@ impl<'a> Parts<'a> {
         let span = self.function.result_span();
         let name = Ident::new(name, span);
         quote_spanned! {span=>
-            ::cacheme::private::function::#name(#runtime, #node, #shape, #more).await
+            ::cacheme::private::function::#name(#runtime, #node, #shape, #more)
         }
     }
 
-    /// The call that runs `owner::uncached`, unless the tiers are read and have the result.
+    /// The future that runs `owner::uncached`, unless the tiers are read and have the result.
     pub(crate) fn run(&self, reads: &str, owner: &TokenStream, uncached: &Ident) -> TokenStream {
         let reads = Ident::new(reads, Span::call_site());
         let turbofish = self.function.turbofish();
@@ -122,7 +122,7 @@ impl<'a> Parts<'a> {
         let idents = idents.map(|argument| &argument.ident);
         let more = quote! {
             ::cacheme::private::function::Reads::#reads,
-            || #owner::#uncached #turbofish (#(#idents),*)
+            move || #owner::#uncached #turbofish (#(#idents),*)
         };
         self.call("call", &more)
     }
@@ -141,7 +141,7 @@ fn front(parts: &Parts<'_>, owner: &TokenStream, uncached: &Ident) -> TokenStrea
         #(#attrs)*
         #vis async fn #name #generics (#(#plain),*) #output #clause {
             #checks
-            #run
+            #run.await
         }
     }
 }
@@ -188,7 +188,7 @@ fn hidden(function: &Function) -> Ident {
 
 impl Function {
     /// Where the type of the result stands.
-    fn result_span(&self) -> Span {
+    pub(crate) fn result_span(&self) -> Span {
         self.output.span().resolved_at(Span::mixed_site())
     }
 }
