@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the attributes cost the compiler: `cargo check` of a crate with 200 nodes and 200 cached functions, beside
 # the same crate without the attributes. First of all of it, then after an edit of one of its 20 files; the latter
-# is a median, in turns. Needs the dependencies that the workspace has, and some minutes.
+# is a median, in turns. Needs the dependencies that the workspace has, and half a minute once they are built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD

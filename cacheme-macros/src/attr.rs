@@ -5,7 +5,8 @@ use syn::parse::ParseStream;
 use syn::{Attribute, Expr, LitStr, Meta, Path, Result, Type};
 
 use crate::crate_path;
-use crate::limit::{self, Batch, Doorkeeper, MaxLoads};
+use crate::doorkeeper::{self, Doorkeeper};
+use crate::limit::{self, Batch, MaxLoads};
 use crate::list::{self, Place};
 use crate::mistake::Mistakes;
 use crate::tier::{self, Tier, Ttl};
@@ -107,7 +108,7 @@ impl Reader {
             }
             "batch" => self.options.batch = Some(limit::batch(word, input, mistakes)?),
             "doorkeeper" => {
-                self.options.doorkeeper = limit::doorkeeper(word, input, mistakes)?;
+                self.options.doorkeeper = doorkeeper::read(word, input, mistakes)?;
             }
             "idle" => self.options.idle = Some(value::ttl(word, input)?),
             "weight" => {

@@ -14,6 +14,7 @@
 mod attr;
 mod crate_path;
 mod derive;
+mod doorkeeper;
 mod duration;
 mod expand;
 mod fallback;

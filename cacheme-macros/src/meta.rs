@@ -4,8 +4,9 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use crate::attr::Options;
+use crate::doorkeeper::Doorkeeper;
 use crate::key::Segment;
-use crate::limit::{Batch, Doorkeeper, MaxLoads};
+use crate::limit::{Batch, MaxLoads};
 use crate::model::Model;
 use crate::tier::{Tier, Ttl};
 

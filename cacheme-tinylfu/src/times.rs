@@ -81,7 +81,8 @@ impl Times {
             return true;
         }
         let now = clock.now();
-        if let Some(idle) = self.idle.get(slot as usize) {
+        let idle = self.idle.get(slot as usize);
+        if let Some(idle) = idle.filter(|idle| idle.span != Span::ENDLESS) {
             self.postpone(slot, *idle, deadline, now);
         }
         !deadline.is_before(now)

@@ -98,6 +98,11 @@ impl Builder {
 
     /// Sets how long an operation of a storage may take, 5 s by default; drivers have shorter
     /// deadlines of their own. A read that takes longer is a miss.
+    ///
+    /// A storage whose read failed after 100 ms or more, or whose last five reads failed, is left alone
+    /// (a circuit breaker): reads are misses and writes fail, at once. After 100 ms, and then at growing
+    /// intervals of up to a second, one read is sent to it beside its caller, and when it answers it is in use
+    /// again. Removals are always tried.
     #[must_use]
     pub fn storage_timeout(mut self, timeout: Duration) -> Self {
         self.settings.storage_timeout = timeout;

@@ -88,27 +88,12 @@ impl Chain {
             .map(|tier| Ok(link(find(tier.storage())?, tier.storage(), tier.ttl())))
             .collect::<Result<Vec<_>>>()?;
         let remote = tiers.iter().position(|link| link.local().is_none());
-        let jitter = meta.ttl_jitter().map(|most| {
-            Jitter::new(most).ok_or_else(|| {
-                let node = meta.name();
-                let message =
-                    format!("`ttl_jitter` of `{node}` is {most}: it is above 0 and at most 1");
-                Error::node_config(node, message)
-            })
-        });
-        let door = meta.doorkeeper().map(|settings| {
-            Door::new(settings).map_err(|problem| {
-                let node = meta.name();
-                Error::node_config(node, format!("the `doorkeeper` of `{node}` {problem}"))
-            })
-        });
-        in_process(&meta, &tiers)?;
         let bulkhead = meta.max_loads();
         let bulkhead = bulkhead.map(|bound| Bulkhead::new(meta.name(), bound));
         Ok(Self {
             bulkhead: bulkhead.transpose()?,
-            jitter: jitter.transpose()?,
-            door: door.transpose()?,
+            jitter: jitter(&meta)?,
+            door: door(&meta)?,
             id: TypeId::of::<N>(),
             site: N::site(),
             item: if type_name == N::type_name() {
@@ -185,13 +170,49 @@ impl Chain {
     }
 
     /// How a value with so much life left stays in a local tier.
-    pub(crate) fn stay(&self, value: &dyn Any, ttl: Option<Duration>, age: Duration) -> Stay {
+    pub(crate) fn stay(
+        &self,
+        cache: &LocalCache,
+        value: &dyn Any,
+        ttl: Option<Duration>,
+        age: Duration,
+    ) -> Stay {
+        let weigh = || self.meta.weigh(value);
         Stay {
             ttl,
             age,
             idle: self.meta.idle(),
-            weight: self.meta.weigh(value),
+            weight: if cache.is_weighted() { weigh() } else { 1 },
         }
+    }
+
+    /// Checks the options that are about local tiers.
+    pub(crate) fn check_locals(&self) -> Result<()> {
+        let (meta, node) = (&self.meta, self.meta.name());
+        let refuse = |message| Err(Error::node_config(node, message));
+        if meta.idle() == Some(Duration::ZERO) {
+            return refuse(format!(
+                "the `idle` of `{node}` is zero, which keeps nothing"
+            ));
+        }
+        let mut locals = self.locals().peekable();
+        let options = [
+            ("idle", meta.idle().is_some()),
+            ("weight", meta.has_weight()),
+        ];
+        let given = options.iter().find(|(_, is_given)| *is_given);
+        if let (None, Some((option, _))) = (locals.peek(), given) {
+            return refuse(format!(
+                "`{option}` of `{node}` is about local storages, and it has none: give it a tier in one"
+            ));
+        }
+        if meta.has_weight() && !locals.any(|cache| cache.is_weighted()) {
+            return refuse(format!(
+                "`{node}` has a `weight`, and its local storage counts entries: register one with \
+                 `LocalStorage::weighted`, or `weighted=true` in its URL"
+            ));
+        }
+        Ok(())
     }
 
     /// Whether the value of the node of this hash, which was loaded, may be kept.
@@ -212,31 +233,6 @@ impl Chain {
         self.counters
             .read(id, self.meta.name(), path, self.leading, tiers)
     }
-}
-
-/// Checks the options that are about local tiers.
-fn in_process(meta: &Meta, tiers: &[Link]) -> Result<()> {
-    let node = meta.name();
-    let mut locals = tiers.iter().filter_map(Link::local).peekable();
-    let options = [
-        ("idle", meta.idle().is_some()),
-        ("weight", meta.has_weight()),
-    ];
-    let given = options.iter().find(|(_, is_given)| *is_given);
-    if let (None, Some((option, _))) = (locals.peek(), given) {
-        let message = format!(
-            "`{option}` of `{node}` is about local storages, and it has none: give it a tier in one"
-        );
-        return Err(Error::node_config(node, message));
-    }
-    if meta.has_weight() && !locals.any(|cache| cache.is_weighted()) {
-        let message = format!(
-            "`{node}` has a `weight`, and its local storage counts entries: register one with \
-             `LocalStorage::weighted`, or `weighted=true` in its URL"
-        );
-        return Err(Error::node_config(node, message));
-    }
-    Ok(())
 }
 
 impl Link {
@@ -277,6 +273,30 @@ impl Link {
     }
 }
 
+/// What the option `ttl_jitter` says.
+fn jitter(meta: &Meta) -> Result<Option<Jitter>> {
+    let jitter = meta.ttl_jitter().map(|most| {
+        Jitter::new(most).ok_or_else(|| {
+            let node = meta.name();
+            let message =
+                format!("`ttl_jitter` of `{node}` is {most}: it is above 0 and at most 1");
+            Error::node_config(node, message)
+        })
+    });
+    jitter.transpose()
+}
+
+/// What the option `doorkeeper` says.
+fn door(meta: &Meta) -> Result<Option<Door>> {
+    let door = meta.doorkeeper().map(|settings| {
+        Door::new(settings).map_err(|problem| {
+            let node = meta.name();
+            Error::node_config(node, format!("the `doorkeeper` of `{node}` {problem}"))
+        })
+    });
+    door.transpose()
+}
+
 /// The shorter one of two times, of which `None` is for ever.
 pub(crate) fn shortest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     match (one, other) {
@@ -308,6 +328,13 @@ impl Remote<'_> {
             }
             Err(_) => vec![Err(Miss::Unavailable); asked],
         }
+    }
+
+    /// Whether the storage is to be asked to write, beginning with the entry of `key`; otherwise the error of
+    /// `entries` that aren't written, counted.
+    pub(crate) async fn admit(self, key: &Key, entries: usize) -> Result<()> {
+        let admitted = self.storage.admit(|| vec![key.clone()]).await;
+        admitted.map_err(|error| self.refused(entries, error))
     }
 
     /// Writes entries, and counts whether it could.

@@ -118,7 +118,7 @@ impl Meta {
     }
 
     /// Has entries in local tiers expire when nobody asked for them for `idle`, besides their time to live.
-    /// The first use of a node without a local tier is an error.
+    /// The first use of a node without a local tier is an error, and so is one with an `idle` of zero.
     #[must_use]
     pub fn with_idle(mut self, idle: Duration) -> Self {
         self.idle = Some(idle);

@@ -285,12 +285,20 @@ impl Cacheme {
         meta: Meta,
         type_name: Cow<'static, str>,
     ) -> Result<Fetch<N>> {
+        #[cfg(not(feature = "testing"))]
+        let is_stood_in = false;
+        #[cfg(feature = "testing")]
+        let is_stood_in = self.core.settings.stand_ins.is_some();
         #[cfg(feature = "testing")]
         if let Some(stand_ins) = &self.core.settings.stand_ins {
             let timeout = self.core.settings.storage_timeout;
             stand_ins.fill(&mut lock(&self.core.storages), &meta, timeout);
         }
         let fetch = Fetch::new(meta, type_name, &lock(&self.core.storages))?;
+        // What stands in for a local storage keeps bytes.
+        if !is_stood_in {
+            fetch.chain().check_locals()?;
+        }
         refuse_same_key(chains, fetch.chain())?;
         chains.push(Arc::clone(fetch.chain()));
         Ok(fetch)

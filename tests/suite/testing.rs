@@ -6,7 +6,8 @@ use std::time::Duration;
 use cacheme::codec::InProcess;
 use cacheme::testing::{Call, Conformance, Gate, Kit, MemoryStorage, Mode, Operation};
 use cacheme::{
-    Cacheable, Cacheme, Entry, Key, LocalStorage, ManualClock, Miss, Node, Result, Storage, Tier,
+    Cacheable, Cacheme, Entry, Key, Load, LoadContext, LoadResult, LocalStorage, ManualClock, Miss,
+    Node, Result, Storage, Tier,
 };
 use tokio::time::Instant;
 
@@ -17,6 +18,18 @@ struct Number(u64);
 
 #[cacheme::node(storage = "one", codec = InProcess)]
 struct Kept;
+
+/// What only local storages can do.
+#[cacheme::node(storage = "one", idle = "1m", weight = String::len)]
+struct Page(u64);
+
+impl Load for Page {
+    type Value = String;
+
+    async fn load(&self, _cx: &LoadContext) -> LoadResult<String> {
+        Ok(format!("page {}", self.0))
+    }
+}
 
 async fn value<N: Node, V: Cacheable<N::Codec>>(runtime: &Cacheme, node: N, value: V) -> Result<V> {
     promptly(runtime.get_with(node, |_cx| async { Ok(value) })).await
@@ -45,6 +58,17 @@ async fn a_kit_has_every_storage_that_a_node_names() {
     let got = dynamic.get("key", |_cx| async { Ok(1_u8) }).await;
     assert_eq!(got.expect("a value"), 1);
     assert_eq!(kit.storage("three").entries().len(), 1);
+}
+
+#[tokio::test]
+async fn a_kit_stands_for_a_local_storage_that_a_node_needs() {
+    let kit = Kit::new();
+    let runtime = kit.builder().build().await.expect("the set-up is right");
+    for _ in 0..2 {
+        let page = promptly(runtime.get(Page(1))).await;
+        assert_eq!(page.expect("a value"), "page 1");
+    }
+    assert_eq!(kit.storage("one").entries().len(), 1);
 }
 
 #[tokio::test]

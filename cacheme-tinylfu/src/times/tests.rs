@@ -85,6 +85,15 @@ fn each_entry_may_be_idle_for_a_time_of_its_own() {
 }
 
 #[test]
+fn an_entry_that_came_before_the_first_that_may_be_idle_expires_as_it_was_to() {
+    let mut times = times(lifetime(100, u64::MAX));
+    times.set(5, lifetime(u64::MAX, 640), Moment(100));
+    assert!(times.touch(3, &at(150)));
+    assert_eq!(times.deadline(3), Deadline(200));
+    assert!(!times.touch(3, &at(200)));
+}
+
+#[test]
 fn slots_are_set_anew_for_their_next_entry() {
     let mut times = times(lifetime(100, 64));
     times.forget(3);

@@ -48,7 +48,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                     let ttl = self
                         .chain()
                         .ttl(link, left, self.started.draw(arrived.leg.place));
-                    let stay = self.chain().stay(&value, ttl, age);
+                    let stay = self.chain().stay(cache, &value, ttl, age);
                     cache.put(aim.scope, node, value, stay);
                     link.counters.wrote(1);
                 }
@@ -72,7 +72,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             };
             let lacking: Vec<_> = arrived.iter().filter(lacks).collect();
             if down.contains(&place) {
-                // It has just cost its deadline, and would once more.
+                // It has just cost its deadline, or wasn't asked, and would be no better now.
                 link.counters.failed(lacking.len());
             } else {
                 outcome = outcome.and(self.write(link, remote, &lacking).await);
@@ -83,6 +83,10 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
 
     /// Writes values into one remote tier, in one round trip.
     async fn write(&self, link: &Link, remote: Remote<'_>, lacking: &[&Arrived<V>]) -> Result<()> {
+        let first = lacking.iter().find_map(|arrived| arrived.leg.key.as_ref());
+        if let Some((key, _)) = first {
+            remote.admit(key, lacking.len()).await?;
+        }
         let now = remote.now(&**self.runtime.clock());
         let mut outcome = Ok(());
         let mut written = Vec::new();

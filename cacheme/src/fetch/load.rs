@@ -10,6 +10,7 @@ use crate::cached::Origin;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, ErrorKind, Result};
+use crate::life::Life;
 use crate::load::{LoadContext, Loaded};
 use crate::node::{Id, Node};
 use crate::panic::catch_panic;
@@ -32,34 +33,10 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             // Dropped without an outcome: one of those who wait leads another flight.
             return Vec::new();
         }
-        let node = self.chain().meta.name();
-        let at = self.runtime.clock().monotonic();
-        let asked = open.len();
-        let (mut arrived, mut failed) = (Vec::with_capacity(asked), Vec::new());
-        let tiers = self.chain().tiers.len();
+        let (mut arrived, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
         for leg in open {
-            let aim = self.started.aim(leg.place);
-            let value = match &mut loaded {
-                Ok(loaded) => loaded.take(&aim.id),
-                Err(error) => Some(Err(error.clone())),
-            };
-            match value.unwrap_or_else(|| Err(Error::left_out(node))) {
-                Ok((value, life)) => {
-                    // What was asked for by name is known.
-                    let is_kept = reads == Reads::Nothing || self.chain().admits(aim.hash());
-                    let life = self
-                        .chain()
-                        .life(&value, life, self.started.draw(leg.place));
-                    arrived.push(Arrived {
-                        leg,
-                        value,
-                        origin: Origin::Loaded,
-                        age: Duration::ZERO,
-                        at,
-                        until: life.until(|| at),
-                        lacking: if is_kept { tiers } else { 0 },
-                    });
-                }
+            match self.taken(&mut loaded, &arrived, leg.place) {
+                Ok((value, life)) => arrived.push(self.loaded(leg, value, life, reads)),
                 Err(error) => failed.push((leg.place, Err(error))),
             }
         }
@@ -68,6 +45,49 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         counters.add(NodeEvent::Failed, failed.len());
         self.started.land(failed);
         arrived
+    }
+
+    /// What was loaded for the flight of a place.
+    fn taken(
+        &self,
+        loaded: &mut Result<Loaded<N, V>>,
+        arrived: &[Arrived<V>],
+        place: usize,
+    ) -> Result<(V, Life)> {
+        let aim = self.started.aim(place);
+        let loaded = loaded.as_mut().map_err(|error| error.clone())?;
+        if let Some(value) = loaded.take(&aim.id) {
+            return value;
+        }
+        // One that was voided while the batch began has a second flight in it.
+        let twin = |arrived: &&Arrived<V>| self.started.aim(arrived.leg.place) == aim;
+        let twin = arrived.iter().find(twin).ok_or_else(|| {
+            let node = self.chain().meta.name();
+            Error::left_out(node)
+        })?;
+        let left = twin.until.map(|until| until.saturating_sub(twin.at));
+        Ok((
+            twin.value.clone(),
+            left.map(Life::at_most).unwrap_or_default(),
+        ))
+    }
+
+    /// A flight with its value, which was loaded.
+    fn loaded(&self, leg: Leg, value: V, life: Life, reads: Reads) -> Arrived<V> {
+        let (chain, aim) = (self.chain(), self.started.aim(leg.place));
+        // What is loaded by name is kept, whoever it is.
+        let is_kept = reads == Reads::Nothing || chain.admits(aim.hash());
+        let life = chain.life(&value, life, self.started.draw(leg.place));
+        let at = self.runtime.clock().monotonic();
+        Arrived {
+            leg,
+            value,
+            origin: Origin::Loaded,
+            age: Duration::ZERO,
+            at,
+            until: life.until(|| at),
+            lacking: if is_kept { chain.tiers.len() } else { 0 },
+        }
     }
 
     async fn call(&self, nodes: Vec<N>, source: Source<N, V>) -> Result<Loaded<N, V>> {

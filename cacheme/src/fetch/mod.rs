@@ -163,7 +163,7 @@ impl<N: Node> Fetch<N> {
             for (cache, link) in missed {
                 let ttl = self.chain.ttl(link, found.left, draw);
                 let value = found.value.clone();
-                let stay = self.chain.stay(&value, ttl, found.age);
+                let stay = self.chain.stay(cache, &value, ttl, found.age);
                 cache.put(scope, node.duplicate(), value, stay);
                 link.counters.wrote(1);
             }

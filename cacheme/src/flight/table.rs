@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -14,9 +15,11 @@ use super::{Aim, Flights, Group, Purpose, Started, Waiting};
 use crate::node::Node;
 
 pub(crate) struct Table<N> {
-    /// By the hash of what they are for. Where two nodes have the same one, a flight for the one voids a
-    /// flight for the other, as it would one for itself; they have 64 bits.
+    /// By the hash of what they are for.
     under_way: HashMap<u64, Seat, Hashed>,
+    /// Those whose hash another node's flight had already: none, unless what a node is hashed by is less than
+    /// what tells it apart.
+    others: Vec<(u64, Seat)>,
     /// The groups of which a flight is under way, by number.
     groups: Vec<Option<Arc<dyn Members<N>>>>,
     /// The numbers that no group has.
@@ -45,6 +48,7 @@ impl<N: Node> Table<N> {
     pub(super) fn new() -> Self {
         Self {
             under_way: HashMap::default(),
+            others: Vec::new(),
             groups: Vec::new(),
             free: Vec::new(),
             barred: HashMap::default(),
@@ -77,7 +81,13 @@ impl<N: Node> Table<N> {
     /// outcome, but it changes no tier any more.
     pub(crate) fn start<V>(&mut self, started: &Started<N, V>, place: usize) {
         let (aim, seat) = (started.aim(place), started.seat(place));
-        self.under_way.insert(aim.hash, seat);
+        self.void(aim);
+        match self.under_way.entry(aim.hash) {
+            Entry::Vacant(entry) => {
+                entry.insert(seat);
+            }
+            Entry::Occupied(_) => self.others.push((aim.hash, seat)),
+        }
         started.counts_one();
     }
 
@@ -98,7 +108,8 @@ impl<N: Node> Table<N> {
         aim: &Aim<N>,
         purpose: Purpose,
     ) -> Option<Waiting<N, V>> {
-        let (members, place) = self.find(aim)?;
+        let Seat { group, place } = self.find(aim)?;
+        let members = self.groups[group as usize].as_ref()?;
         let group: Arc<dyn Any + Send + Sync> = Arc::<dyn Members<N>>::clone(members);
         let waiting = Waiting::new(group.downcast().ok()?, place as usize);
         waiting.serves(purpose).then_some(waiting)
@@ -109,10 +120,41 @@ impl<N: Node> Table<N> {
         self.find(aim).is_some()
     }
 
-    fn find(&self, aim: &Aim<N>) -> Option<(&Arc<dyn Members<N>>, u32)> {
-        let Seat { group, place } = self.under_way.get(&aim.hash)?;
-        let members = self.groups[*group as usize].as_ref()?;
-        members.is_for(*place, aim).then_some((members, *place))
+    /// The flight that is under way for this.
+    fn find(&self, aim: &Aim<N>) -> Option<Seat> {
+        let is_for = |seat: &Seat| {
+            let members = &self.groups[seat.group as usize];
+            let members = members.as_ref();
+            members.is_some_and(|members| members.is_for(seat.place, aim))
+        };
+        let first = self.under_way.get(&aim.hash).filter(|seat| is_for(seat));
+        let others = self.others.iter().filter(|(hash, _)| *hash == aim.hash);
+        let mut seats = first.into_iter().chain(others.map(|(_, seat)| seat));
+        seats.find(|seat| is_for(seat)).copied()
+    }
+
+    /// Whether this flight is under way.
+    fn has(&self, hash: u64, seat: Seat) -> bool {
+        self.under_way.get(&hash) == Some(&seat) || self.others.contains(&(hash, seat))
+    }
+
+    /// Takes a flight out, unless it was voided.
+    pub(super) fn clear(&mut self, aim: &Aim<N>, seat: Seat) {
+        let hash = aim.hash;
+        if let Entry::Occupied(entry) = self.under_way.entry(hash)
+            && *entry.get() == seat
+        {
+            entry.remove();
+        } else if !self.others.is_empty() {
+            self.others.retain(|other| *other != (hash, seat));
+        }
+    }
+
+    /// Voids the flight for this, if one is under way.
+    fn void(&mut self, aim: &Aim<N>) {
+        if let Some(seat) = self.find(aim) {
+            self.clear(aim, seat);
+        }
     }
 
     /// So many numbers that nothing else in the table has; the first of them.
@@ -126,15 +168,8 @@ impl<N: Node> Table<N> {
     pub(crate) fn lets<V>(&self, started: &Started<N, V>, place: usize) -> bool {
         let aim = started.aim(place);
         started.is_open()
-            && self.under_way.get(&aim.hash) == Some(&started.seat(place))
+            && self.has(aim.hash, started.seat(place))
             && !self.barred.contains_key(aim)
-    }
-
-    /// Takes a flight out, unless another one has come in its place.
-    pub(super) fn clear(&mut self, aim: &Aim<N>, seat: Seat) {
-        if self.under_way.get(&aim.hash) == Some(&seat) {
-            self.under_way.remove(&aim.hash);
-        }
     }
 }
 
@@ -142,7 +177,8 @@ impl<N: Node> Table<N> {
 impl<N: Node> Table<N> {
     /// Checks what always holds.
     pub(super) fn validate(&self) {
-        for Seat { group, .. } in self.under_way.values() {
+        let others = self.others.iter().map(|(_, seat)| seat);
+        for Seat { group, .. } in self.under_way.values().chain(others) {
             assert!(
                 self.groups[*group as usize].is_some(),
                 "group {group} is closed"
@@ -171,7 +207,7 @@ impl<N: Node> Flights<N> {
     /// under the table's lock.
     pub(crate) fn bar<'a>(&'a self, aim: &'a Aim<N>, change: impl FnOnce()) -> Bar<'a, N> {
         let mut table = self.lock();
-        table.under_way.remove(&aim.hash);
+        table.void(aim);
         *table.barred.entry(aim.clone()).or_default() += 1;
         change();
         Bar { flights: self, aim }
@@ -181,7 +217,7 @@ impl<N: Node> Flights<N> {
 impl<N: Node> Drop for Bar<'_, N> {
     fn drop(&mut self) {
         let mut table = self.flights.lock();
-        table.under_way.remove(&self.aim.hash);
+        table.void(self.aim);
         if let Some(bars) = table.barred.get_mut(self.aim) {
             *bars -= 1;
             if *bars == 0 {

@@ -13,12 +13,6 @@ use crate::meta::Meta;
 #[derive(Clone, Debug)]
 struct Of(u8);
 
-impl Of {
-    fn class(&self) -> u8 {
-        self.0 / 2
-    }
-}
-
 impl Node for Of {
     type Codec = ();
 
@@ -33,7 +27,7 @@ impl Node for Of {
     }
 
     fn hash_into<H: Hasher>(&self, state: &mut H) {
-        state.write_u8(self.class());
+        state.write_u8(self.0 / 2);
     }
 
     fn duplicate(&self) -> Self {
@@ -78,65 +72,108 @@ fn flights() -> Arc<Flights<Of>> {
     Flights::new(Arc::new(chain.expect("it has no tiers")))
 }
 
+/// The table, and what a list of flights says.
+struct Model {
+    flights: Arc<Flights<Of>>,
+    held: Vec<Held>,
+    /// By node: the name of the group and the place of the flight that is under way.
+    current: HashMap<u8, (usize, usize)>,
+}
+
+impl Model {
+    fn new() -> Self {
+        Self {
+            flights: flights(),
+            held: Vec::new(),
+            current: HashMap::new(),
+        }
+    }
+
+    fn aim(&self, node: u8) -> Aim<Of> {
+        self.flights.aim(0, Id(Of(node)))
+    }
+
+    /// Begins flights for those of `nodes` that none is under way for.
+    fn begin(&mut self, name: usize, nodes: &[u8]) {
+        let aims = nodes.iter().map(|&node| self.aim(node));
+        let group = Group::many(&self.flights, Purpose::Load, aims);
+        let started = self.flights.lock().open(&group);
+        let mut aloft = Vec::new();
+        for (place, &node) in nodes.iter().enumerate() {
+            let mut table = self.flights.lock();
+            let joined = table.join::<u8>(group.aim(place), Purpose::Load);
+            assert_eq!(joined.is_some(), self.current.contains_key(&node));
+            if joined.is_none() {
+                table.start(&started, place);
+                self.current.insert(node, (name, place));
+                aloft.push(place);
+            }
+        }
+        self.held.push(Held {
+            name,
+            group,
+            started,
+            aloft,
+        });
+    }
+
+    fn land(&mut self, which: usize, place: usize) {
+        let which = which % self.held.len().max(1);
+        let Some(held) = self.held.get_mut(which) else {
+            return;
+        };
+        if !held.aloft.is_empty() {
+            let place = held.aloft.remove(place % held.aloft.len());
+            held.started.land([(place, Ok(7))]);
+            assert!(held.group.has_ended(place));
+            self.current
+                .retain(|_, flight| *flight != (held.name, place));
+        }
+    }
+
+    fn lose(&mut self, which: usize) {
+        if !self.held.is_empty() {
+            let held = self.held.swap_remove(which % self.held.len());
+            drop(held.started);
+            assert!(held.aloft.iter().all(|&place| held.group.has_ended(place)));
+            self.current.retain(|_, (group, _)| *group != held.name);
+        }
+    }
+
+    fn bar(&mut self, node: u8) {
+        let aim = self.aim(node);
+        let bar = self.flights.bar(&aim, || {});
+        assert!(!self.flights.lock().is_under_way(&aim));
+        drop(bar);
+        self.current.remove(&node);
+    }
+
+    fn check(&self) {
+        self.flights.lock().validate();
+        for held in &self.held {
+            for place in 0..held.group.len() {
+                let flight = (held.name, place);
+                let is_current = self.current.values().any(|current| *current == flight);
+                assert_eq!(held.started.is_current(place), is_current);
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
-    fn the_table_does_what_a_list_of_flights_does(steps in proptest::collection::vec(step(), 1..60)) {
-        let flights = flights();
-        let aim = |node| flights.aim(0, Id(Of(node)));
-        let mut held: Vec<Held> = Vec::new();
-        // By hash: which flight is under way, and the node that it is for.
-        let mut current: HashMap<u8, (usize, usize, u8)> = HashMap::new();
+    fn the_table_does_what_a_list_of_flights_does(
+        steps in proptest::collection::vec(step(), 1..60)
+    ) {
+        let mut model = Model::new();
         for (name, step) in steps.into_iter().enumerate() {
             match step {
-                Step::Begin(nodes) => {
-                    let group = Group::many(&flights, Purpose::Load, nodes.iter().map(|&node| aim(node)));
-                    let started = flights.lock().open(&group);
-                    let mut aloft = Vec::new();
-                    for (place, &node) in nodes.iter().enumerate() {
-                        let mut table = flights.lock();
-                        let joined = table.join::<u8>(group.aim(place), Purpose::Load);
-                        let there = current.get(&Of(node).class()).filter(|(_, _, of)| *of == node);
-                        prop_assert_eq!(joined.is_some(), there.is_some());
-                        if joined.is_none() {
-                            table.start(&started, place);
-                            current.insert(Of(node).class(), (name, place, node));
-                            aloft.push(place);
-                        }
-                    }
-                    held.push(Held { name, group, started, aloft });
-                }
-                Step::Land(which, place) if !held.is_empty() => {
-                    let which = which % held.len();
-                    let Held { name, group, started, aloft } = &mut held[which];
-                    if !aloft.is_empty() {
-                        let place = aloft.remove(place % aloft.len());
-                        started.land([(place, Ok(7))]);
-                        prop_assert!(group.has_ended(place));
-                        current.retain(|_, (group, of, _)| (*group, *of) != (*name, place));
-                    }
-                }
-                Step::Lose(which) if !held.is_empty() => {
-                    let Held { name, group, started, aloft } = held.swap_remove(which % held.len());
-                    drop(started);
-                    prop_assert!(aloft.iter().all(|&place| group.has_ended(place)));
-                    current.retain(|_, (group, ..)| *group != name);
-                }
-                Step::Bar(node) => {
-                    let aim = aim(node);
-                    let bar = flights.bar(&aim, || {});
-                    current.remove(&Of(node).class());
-                    prop_assert!(!flights.lock().is_under_way(&aim));
-                    drop(bar);
-                }
-                Step::Land(..) | Step::Lose(_) => {}
+                Step::Begin(nodes) => model.begin(name, &nodes),
+                Step::Land(group, place) => model.land(group, place),
+                Step::Lose(group) => model.lose(group),
+                Step::Bar(node) => model.bar(node),
             }
-            flights.lock().validate();
-            for Held { name, group, started, .. } in &held {
-                for place in 0..group.len() {
-                    let is_it = |(of, at, _): &(usize, usize, u8)| (*of, *at) == (*name, place);
-                    prop_assert_eq!(started.is_current(place), current.values().any(is_it));
-                }
-            }
+            model.check();
         }
     }
 }

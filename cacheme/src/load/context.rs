@@ -161,8 +161,8 @@ impl LoadContext {
     /// The value that the node's tiers have, for a load that may find it unchanged at its source.
     ///
     /// A [`refresh`](Cacheme::refresh) that returns it renews it: every tier has it anew, with its whole
-    /// time to live. A `get` loads only what no tier has, so there it is `None`. It looks as
-    /// [`peek`](Cacheme::peek) does. The validator that the source asks for, such as an `ETag`, is best a part
+    /// time to live. A `get` loads only what no tier has, so there it is `None`, but for a value that came
+    /// meanwhile. It looks as [`peek`](Cacheme::peek) does, under the prefix that the runtime has now. The validator that the source asks for, such as an `ETag`, is best a part
     /// of the value.
     ///
     /// ```

@@ -127,6 +127,13 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     fn parallel_reads(&self) -> Option<usize> {
         None
     }
+
+    /// Whether its keys are on several servers that fail each by itself, as in a cluster. A read that
+    /// fails says nothing of other keys there, so the runtime goes on asking. `false`, the default, has it
+    /// leave a storage alone that doesn't answer.
+    fn is_partitioned(&self) -> bool {
+        false
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -149,6 +156,10 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
 
     fn parallel_reads(&self) -> Option<usize> {
         (**self).parallel_reads()
+    }
+
+    fn is_partitioned(&self) -> bool {
+        (**self).is_partitioned()
     }
 }
 

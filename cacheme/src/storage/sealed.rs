@@ -88,6 +88,10 @@ macro_rules! sealed_storage {
             fn parallel_reads(&self) -> Option<usize> {
                 self.storage.parallel_reads()
             }
+
+            fn is_partitioned(&self) -> bool {
+                self.storage.is_partitioned()
+            }
         }
     };
 }

@@ -110,6 +110,12 @@ impl MemoryStorage {
     }
 
     /// Changes what all operations do, those that wait included.
+    ///
+    /// A runtime leaves a storage alone whose reads fail, as [`Builder::storage_timeout`] says, so after an
+    /// outage it takes a read that it sends beside its caller, 100 ms to 1 s of tokio's time later, until it
+    /// asks again.
+    ///
+    /// [`Builder::storage_timeout`]: crate::Builder::storage_timeout
     pub fn set_mode(&self, mode: Mode) {
         for operation in [Operation::Get, Operation::Put, Operation::Remove] {
             self.set_mode_of(operation, mode);

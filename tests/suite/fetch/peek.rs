@@ -69,16 +69,20 @@ async fn a_load_under_way_is_not_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_is_not_there() {
-    let bench = Bench::new(Acts::Load).await;
     let full = Bench::new(Acts::Load).await;
     promptly(full.runtime.get(NODE)).await.expect("a value");
-    bench.far.entries().extend(full.far.entries().clone());
+    let filled = async || {
+        let bench = Bench::new(Acts::Load).await;
+        bench.far.entries().extend(full.far.entries().clone());
+        bench
+    };
     for mode in [Mode::Fails, Mode::Waits, Mode::Panics] {
+        let bench = filled().await;
         bench.far.set_mode(mode);
         assert_eq!(bench.peek().await, None);
         assert!(!bench.contains().await);
     }
-    bench.far.set_mode(Mode::Works);
+    let bench = filled().await;
     assert!(bench.contains().await);
     for entry in bench.far.entries().values_mut() {
         *entry = entry.slice(..entry.len() - 1);

@@ -7,6 +7,7 @@ mod merged;
 mod mongodb;
 mod mysql;
 mod open;
+mod outage;
 mod postgres;
 mod redis;
 mod sealed;

@@ -72,11 +72,11 @@ async fn a_wrong_url_says_what_is_wrong_and_what_would_be_right() {
         ),
         (
             "local://lru?size=10",
-            "unknown parameter `size`: there is `capacity`",
+            "unknown parameter `size`: there are `capacity` and `weighted`",
         ),
         (
             "local://lru?capacity=10&ttl=5s",
-            "unknown parameter `ttl`: there is `capacity`",
+            "unknown parameter `ttl`: there are `capacity` and `weighted`",
         ),
         (
             "file:",

@@ -143,6 +143,10 @@ impl Storage for RedisStorage {
     fn parallel_reads(&self) -> Option<usize> {
         self.servers.parallel_reads()
     }
+
+    fn is_partitioned(&self) -> bool {
+        self.servers.is_cluster()
+    }
 }
 
 impl fmt::Debug for RedisStorage {

@@ -80,6 +80,10 @@ impl Servers {
         }
     }
 
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.setup, Setup::Cluster(_))
+    }
+
     /// Connects, and looks that commands are taken.
     pub(super) async fn connect(&self) -> Result<(), BoxError> {
         let until = Instant::now() + self.reach.connect_timeout;
