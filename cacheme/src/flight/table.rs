@@ -80,8 +80,13 @@ impl<N: Node> Table<N> {
     /// Begins the flight of a place in a group. One that is under way is voided: its waiters get its
     /// outcome, but it changes no tier any more.
     pub(crate) fn start<V>(&mut self, started: &Started<N, V>, place: usize) {
+        self.void(started.aim(place));
+        self.enter(started, place);
+    }
+
+    /// Puts a flight in, for what none is under way for.
+    fn enter<V>(&mut self, started: &Started<N, V>, place: usize) {
         let (aim, seat) = (started.aim(place), started.seat(place));
-        self.void(aim);
         match self.under_way.entry(aim.hash) {
             Entry::Vacant(entry) => {
                 entry.insert(seat);
@@ -96,8 +101,10 @@ impl<N: Node> Table<N> {
         &mut self,
         group: &Arc<Group<N, V>>,
     ) -> Started<N, V> {
+        // Before it is open: to be dropped by a panic of the node's equality it would need the lock.
+        self.void(group.aim(0));
         let started = self.open(group);
-        self.start(&started, 0);
+        self.enter(&started, 0);
         started
     }
 

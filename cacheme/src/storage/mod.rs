@@ -101,7 +101,8 @@ pub type StorageFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>>
 /// # Errors
 ///
 /// Whatever the driver says. The runtime counts a failed read as a miss
-/// ([`Miss::Unavailable`](crate::Miss::Unavailable)) and goes on.
+/// ([`Miss::Unavailable`](crate::Miss::Unavailable)) and goes on. A storage whose reads fail is left alone
+/// for a while, as [`Builder::storage_timeout`](crate::Builder::storage_timeout) says.
 pub trait Storage: fmt::Debug + Send + Sync + 'static {
     /// Reads entries: as many results as keys, in the order of the keys, `None` for what isn't
     /// there or is expired.
