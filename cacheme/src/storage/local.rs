@@ -64,7 +64,8 @@ impl LocalStorage {
 
     /// Has the capacity be one of weight, in whatever unit the nodes' `weight` is, such as bytes. Values of
     /// nodes without it weigh 1. An entry that is heavier than an eighth of the capacity may be refused, and
-    /// one that is heavier than all of it always is.
+    /// one that is heavier than all of it always is, also in place of a lighter one that was there; the figures
+    /// count it as written.
     ///
     /// ```
     /// use cacheme::LocalStorage;
