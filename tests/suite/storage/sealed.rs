@@ -386,7 +386,7 @@ fn a_wrong_keyring_says_what_is_wrong() {
     assert_eq!(wrong(1, &[1, 2, 1]), "a keyring has two keys of id 1");
 }
 
-/// A storage with a clock of its own, that says one entry too many.
+/// A storage with a clock and servers of its own, that says one entry too many.
 #[derive(Debug)]
 struct Odd;
 
@@ -406,13 +406,18 @@ impl Storage for Odd {
     fn now(&self) -> Option<Duration> {
         Some(Duration::from_secs(7))
     }
+
+    fn is_partitioned(&self) -> bool {
+        true
+    }
 }
 
 #[tokio::test]
-async fn the_clock_is_that_of_the_storage_within() {
+async fn clock_and_servers_are_those_of_the_storage_within() {
     for wrap in [signed, encrypted, both] {
         let storage = wrap(Arc::new(Odd), keyring(1, [(1, ONE)]));
         assert_eq!(storage.now(), Some(Duration::from_secs(7)));
+        assert!(storage.is_partitioned());
         assert!(storage.get_many(&[Key::new("a")]).await.is_err());
     }
 }
