@@ -26,6 +26,7 @@ pub(crate) struct Options {
     pub(crate) doorkeeper: Option<Doorkeeper>,
     pub(crate) idle: Option<Ttl>,
     pub(crate) max_loads: Option<MaxLoads>,
+    pub(crate) tags: Vec<LitStr>,
     pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
@@ -51,6 +52,7 @@ pub(crate) const NODE: &[&str] = &[
     "idle",
     "weight",
     "doorkeeper",
+    "tags",
     crate_path::WORD,
 ];
 
@@ -115,6 +117,7 @@ impl Reader {
                 let weight = value::weight(word, input)?;
                 self.options.weight = Some((word.clone(), weight));
             }
+            "tags" => self.options.tags = value::texts(word, input, "\"tenant:{tenant}\"")?,
             "compress" => self.options.compress = Some(value::none(word, input)?),
             "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input, 1.0)?),
             crate_path::WORD => self.options.crate_path = Some(value::path(word, input, "cache")?),

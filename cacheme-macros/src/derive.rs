@@ -20,8 +20,9 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
         Ok(model) => {
             valid::check(&model, &options, &mut mistakes);
             let keys = keys(&model, &options, &mut mistakes);
+            let tags = key::of_tags(&options.tags, &model, &mut mistakes);
             if mistakes.is_empty() {
-                let written = expand::expand(&model, &options, &keys);
+                let written = expand::expand(&model, &options, &keys, &tags);
                 return crate_path::settle(written, options.crate_path.as_ref());
             }
         }

@@ -10,18 +10,20 @@ use crate::key::Segment;
 use crate::meta;
 use crate::model::{Field, Model, Variant};
 
-/// The implementation. `keys` has a row for each variant.
+/// The implementation. `keys` has a row for each variant, `tags` one for each tag.
 pub(crate) fn expand(
     model: &Model<'_>,
     options: &Options,
     keys: &[Vec<Segment<'_>>],
+    tags: &[Vec<Segment<'_>>],
 ) -> TokenStream {
     let ident = &model.input.ident;
     let (impl_generics, ty_generics, where_clause) = model.input.generics.split_for_impl();
     let where_clause = bounds(model, where_clause);
     let (codec, needs_zstd) = compressed(options);
-    let meta = meta::expand(model, options, keys);
+    let meta = meta::expand(model, options, keys, tags);
     let write_key = write_key(model, options, keys);
+    let write_tags = write_tags(model, options, tags);
     let same = same(model);
     let hash_into = hash_into(model);
     let duplicate = duplicate(model);
@@ -34,6 +36,7 @@ pub(crate) fn expand(
                 type Codec = #codec;
                 #meta
                 #write_key
+                #write_tags
                 #same
                 #hash_into
                 #duplicate
@@ -95,6 +98,31 @@ fn write_key(model: &Model<'_>, options: &Options, keys: &[Vec<Segment<'_>>]) ->
             match self { #(#arms)* }
         }
     }
+}
+
+/// Nothing without tags: then the trait has it.
+fn write_tags(
+    model: &Model<'_>,
+    options: &Options,
+    tags: &[Vec<Segment<'_>>],
+) -> Option<TokenStream> {
+    // Of an enum they name no fields.
+    let variant = model.variants.first().filter(|_| !model.is_enum());
+    let span = options.tags.first()?.span();
+    let fields = variant.map(|variant| {
+        let pattern = destructure(variant, "field", Some(span));
+        quote!(let #pattern = self;)
+    });
+    let tags = tags.iter().map(|tag| {
+        let calls = tag.iter().map(call);
+        quote!(::cacheme::TagWriter::tag(__tags, |__key| { #(#calls)* });)
+    });
+    Some(quote! {
+        fn write_tags(&self, __tags: &mut ::cacheme::TagWriter) {
+            #fields
+            #(#tags)*
+        }
+    })
 }
 
 fn call(segment: &Segment<'_>) -> TokenStream {

@@ -42,7 +42,7 @@ pub(crate) fn find<'a>(
     match model.fields().find(|field| field.name == word) {
         Some(field) if !field.is_marker => return Ok(Hole::Field(field)),
         Some(_) => {
-            let message = format!("`{word}` is a `PhantomData`, which has no part in the key");
+            let message = format!("`{word}` is a `PhantomData`, which says nothing of a value");
             return Err(Unknown {
                 fault: fault(message),
                 is_typo: false,

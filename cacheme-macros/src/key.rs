@@ -1,6 +1,7 @@
 //! The key of a node as a row of segments, from its template or else from its fields.
 
 use std::mem;
+use std::ops::Range;
 
 use syn::LitStr;
 use syn::ext::IdentExt;
@@ -49,16 +50,57 @@ pub(crate) fn from_template<'a>(
     model: &'a Model<'a>,
     mistakes: &mut Mistakes,
 ) -> Vec<Segment<'a>> {
-    let text = literal.value();
-    if text.is_empty() {
+    if literal.value().is_empty() {
         mistakes.at(
             literal.span(),
             "the key is empty; without `key` it is the name and the fields",
         );
         return Vec::new();
     }
-    let (pieces, mut faults) = template::parse(&text);
-    let is_readable = faults.is_empty();
+    let Some(segments) = fill(literal, model, hole::unseparated, mistakes) else {
+        return Vec::new();
+    };
+    for name in hole::missing(model, &segments) {
+        let message = format!(
+            "two `{}` that differ in `{name}` would share a value; add `{{{name}}}` to the key",
+            model.name
+        );
+        mistakes.at(literal.span(), message);
+    }
+    segments
+}
+
+/// The segments of each of `tags("...")`. They are of use only if there are no mistakes.
+pub(crate) fn of_tags<'a>(
+    tags: &[LitStr],
+    model: &'a Model<'a>,
+    mistakes: &mut Mistakes,
+) -> Vec<Vec<Segment<'a>>> {
+    let hole = |word: &str, at: &Range<usize>, _: Option<&Piece>| {
+        let message = format!(
+            "`{{{word}}}` isn't in every variant: the tags of an enum are the same for all of them"
+        );
+        let is_field = model.is_enum() && model.param(word).is_none();
+        is_field.then(|| Fault::new(at.clone(), message))
+    };
+    let mut segments = |tag: &LitStr| {
+        if tag.value().is_empty() {
+            mistakes.at(tag.span(), "the tag is empty");
+        }
+        fill(tag, model, hole, mistakes).unwrap_or_default()
+    };
+    tags.iter().map(&mut segments).collect()
+}
+
+/// The segments of a template; `None` if it has mistakes. `check` says what is wrong with a hole, given what stands
+/// behind it.
+fn fill<'a>(
+    literal: &LitStr,
+    model: &'a Model<'a>,
+    check: impl Fn(&str, &Range<usize>, Option<&Piece>) -> Option<Fault>,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<Segment<'a>>> {
+    let (pieces, mut faults) = template::parse(&literal.value());
     let mut segments = Vec::new();
     let mut unknown: Vec<Unknown> = Vec::new();
     for (at, piece) in pieces.iter().enumerate() {
@@ -66,7 +108,7 @@ pub(crate) fn from_template<'a>(
             Piece::Literal(text) => segments.push(Segment::Literal(text.clone())),
             Piece::Hole { word, at: range } => {
                 let next = pieces.get(at + 1);
-                faults.extend(hole::unseparated(word, range, next));
+                faults.extend(check(word, range, next));
                 match hole::find(model, word, range) {
                     Ok(hole) => segments.push(Segment::Hole(hole, hole::separator(next))),
                     Err(problem) => unknown.push(problem),
@@ -74,17 +116,9 @@ pub(crate) fn from_template<'a>(
             }
         }
     }
-    if is_readable && unknown.is_empty() {
-        for name in hole::missing(model, &segments) {
-            let message = format!(
-                "two `{}` that differ in `{name}` would share a value; add `{{{name}}}` to the key",
-                model.name
-            );
-            mistakes.at(literal.span(), message);
-        }
-    }
+    let is_right = faults.is_empty() && unknown.is_empty();
     report(literal, model, faults, unknown, mistakes);
-    segments
+    is_right.then_some(segments)
 }
 
 /// Reports what is wrong in the template: by rustc itself if it is nothing but misspelt fields.

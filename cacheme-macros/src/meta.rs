@@ -15,6 +15,7 @@ pub(crate) fn expand(
     model: &Model<'_>,
     options: &Options,
     keys: &[Vec<Segment<'_>>],
+    tags: &[Vec<Segment<'_>>],
 ) -> TokenStream {
     let ttl_none = options.ttl_none.as_ref().map(|(word, ttl)| {
         let ttl = duration(ttl);
@@ -31,7 +32,7 @@ pub(crate) fn expand(
     });
     let pattern = pattern(model, keys);
     let typed = quote!(#ttl_none #weight);
-    of(model, options, &quote!(#pattern), &typed)
+    of(model, options, &quote!(#pattern), &typed, tags)
 }
 
 /// The function, of the node of a function, which itself knows what is nothing. `pattern` is its key's,
@@ -40,12 +41,13 @@ pub(crate) fn of_function(
     model: &Model<'_>,
     options: &Options,
     pattern: &TokenStream,
+    tags: &[Vec<Segment<'_>>],
 ) -> TokenStream {
     let ttl_none = options.ttl_none.as_ref().map(|(_, ttl)| {
         let ttl = duration(ttl);
         quote!(.with_ttl_nothing(#ttl))
     });
-    of(model, options, pattern, &quote!(#ttl_none))
+    of(model, options, pattern, &quote!(#ttl_none), tags)
 }
 
 /// `typed` are the options that need to know the type of the values.
@@ -54,6 +56,7 @@ fn of(
     options: &Options,
     pattern: &TokenStream,
     typed: &TokenStream,
+    tags: &[Vec<Segment<'_>>],
 ) -> TokenStream {
     let name = &model.name;
     let path = format!("::{name}");
@@ -64,6 +67,10 @@ fn of(
     let ttl_jitter = options.ttl_jitter.iter();
     let idle = options.idle.iter().map(duration);
     let doorkeeper = options.doorkeeper.iter().map(doorkeeper);
+    let tags = (!tags.is_empty()).then(|| {
+        let patterns = tags.iter().map(|tag| pattern_of(tag));
+        quote!(.with_tags([#(#patterns),*]))
+    });
     quote! {
         fn meta() -> ::cacheme::Meta {
             ::cacheme::Meta::new(
@@ -79,6 +86,7 @@ fn of(
             #(.with_batch(#batch))*
             #(.with_idle(#idle))*
             #(.with_doorkeeper(#doorkeeper))*
+            #tags
         }
     }
 }

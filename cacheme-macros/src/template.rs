@@ -50,13 +50,13 @@ pub(crate) fn parse(text: &str) -> (Vec<Piece>, Vec<Fault>) {
             }
             ('{', _) => reader.hole(&chars, i),
             ('}', _) => {
-                let message = "`}` closes nothing; write `}}` for a brace in the key";
+                let message = "`}` closes nothing; write `}}` for a brace";
                 reader.faults.push(Fault::new(i..i + 1, message));
                 i + 1
             }
             (c, _) => {
                 if c.is_control() {
-                    let message = format!("the control character {c:?} can't be in a key");
+                    let message = format!("the control character {c:?} can't stand here");
                     reader.faults.push(Fault::new(i..i + 1, message));
                 }
                 reader.literal(c);
@@ -92,7 +92,7 @@ impl Reader {
             .count();
         let close = inside + length;
         if chars.get(close) != Some(&'}') {
-            let message = "`{` is never closed; write `{{` for a brace in the key";
+            let message = "`{` is never closed; write `{{` for a brace";
             self.faults.push(Fault::new(open..inside, message));
             return close;
         }
@@ -106,7 +106,7 @@ impl Reader {
             return close + 1;
         }
         if spec.is_some() {
-            let message = format!("a key has no format specs; write plain `{{{word}}}`");
+            let message = format!("there are no format specs here; write plain `{{{word}}}`");
             self.faults
                 .push(Fault::new(inside + word.chars().count()..close, message));
         }
@@ -164,7 +164,7 @@ mod tests {
             (
                 "{x:?}",
                 2..4,
-                "a key has no format specs; write plain `{x}`",
+                "there are no format specs here; write plain `{x}`",
             ),
             ("{x", 0..1, "`{` is never closed"),
             ("{x{y}", 0..1, "`{` is never closed"),

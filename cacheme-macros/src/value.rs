@@ -2,7 +2,8 @@
 
 use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, Lit, LitStr, Path, Result, Token, Type};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, Lit, LitStr, Path, Result, Token, Type, token};
 
 use crate::duration;
 use crate::tier::Ttl;
@@ -94,6 +95,25 @@ pub(crate) fn key(word: &Ident, input: ParseStream<'_>) -> Result<LitStr> {
     }
     let message = "`key` is a string literal, to be checked here: `key = \"user:{user_id}\"`";
     Err(Error::new_spanned(value, message))
+}
+
+/// String literals in parentheses, at least one.
+pub(crate) fn texts(word: &Ident, input: ParseStream<'_>, example: &str) -> Result<Vec<LitStr>> {
+    let form = || format!("string literals in parentheses are expected: write `{word}({example})`");
+    if !input.peek(token::Paren) {
+        return Err(Error::new(word.span(), form()));
+    }
+    let content;
+    syn::parenthesized!(content in input);
+    let texts = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
+    if texts.is_empty() {
+        return Err(Error::new(word.span(), form()));
+    }
+    let text = |value| match literal(&value) {
+        Some(Lit::Str(text)) => Ok(text.clone()),
+        _ => Err(Error::new_spanned(bare(&value), form())),
+    };
+    texts.into_iter().map(text).collect()
 }
 
 /// An expression.

@@ -22,6 +22,7 @@ use crate::meta::Meta;
 use crate::node::Node;
 use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
 use crate::storage::{Entry, Found, LocalCache, Ready, Stay};
+use crate::tag::{Stamp, TagWriter, Tags};
 
 /// The tiers of a node, nearest first, and its figures.
 #[derive(Debug)]
@@ -143,6 +144,22 @@ impl Chain {
         Keys::with_seed(&self.meta, self.seed, prefix)
     }
 
+    /// The tags that a node has by itself, for what began when there had been `since` invalidations.
+    pub(crate) fn stamp<N: Node>(
+        &self,
+        tags: &Tags,
+        since: u64,
+        scope: u64,
+        node: &N,
+    ) -> Result<Option<Arc<Stamp>>> {
+        if self.meta.tags().is_empty() {
+            return Ok(None);
+        }
+        let names = TagWriter::tags_of(node, self.meta.name())?;
+        let names = names.iter().map(String::as_str);
+        Ok(tags.stamp(scope, since, names))
+    }
+
     pub(crate) fn has_remote(&self) -> bool {
         self.remotes().next().is_some()
     }
@@ -176,6 +193,7 @@ impl Chain {
         value: &dyn Any,
         ttl: Option<Duration>,
         age: Duration,
+        stamp: Option<&Arc<Stamp>>,
     ) -> Stay {
         let weigh = || self.meta.weigh(value);
         Stay {
@@ -183,6 +201,7 @@ impl Chain {
             age,
             idle: self.meta.idle(),
             weight: if cache.is_weighted() { weigh() } else { 1 },
+            stamp: stamp.cloned(),
         }
     }
 
@@ -253,6 +272,11 @@ impl Link {
                 None
             }
         }
+    }
+
+    /// How long entries are kept; `None` is for ever.
+    pub(crate) fn ttl(&self) -> Option<Duration> {
+        self.ttl
     }
 
     pub(crate) fn local(&self) -> Option<&Arc<LocalCache>> {
@@ -344,6 +368,13 @@ impl Remote<'_> {
         written.map_err(|error| self.refused(count, error))?;
         self.link.counters.wrote(count);
         Ok(())
+    }
+
+    /// Writes marks of tags, which aren't counted.
+    pub(crate) async fn mark(self, marks: Vec<Entry>) -> Result<(), BoxError> {
+        let key = || marks.first().map(|mark| mark.key().clone());
+        self.storage.admit(|| key().into_iter().collect()).await?;
+        self.storage.write(marks).await
     }
 
     /// The error of entries that could not be written, counted.

@@ -7,18 +7,20 @@
 //! | 0 | 4 | magic `CCHM` |
 //! | 4 | 1 | version of the frame, 1 |
 //! | 5 | 1 | codec |
-//! | 6 | 2 | flags, none yet |
+//! | 6 | 2 | flags: 1 where the value has tags |
 //! | 8 | 8 | fingerprint of the value type's structure |
 //! | 16 | 8 | digest of the node's type and key |
 //! | 24 | 8 | created: when the value was loaded, ms since the Unix epoch |
 //! | 32 | 8 | expires, ms since the Unix epoch; all ones is never |
-//! | 40 | 8 | length of the value's bytes |
-//! | 48 | | the value's bytes |
+//! | 40 | 8 | length of all that follows but the checksum |
+//! | 48 | | with the flag 1: how many tags in 4 bytes, and of each the length in 4, the name, the version in 8 |
+//! | | | the value's bytes |
 //! | end | 8 | XXH3 of all that stands before |
 //!
 //! Nothing of the value is decoded before every check has passed, so that bytes that were cut,
 //! damaged or written by somebody else are a miss and never a wrong value.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,6 +35,8 @@ const MAGIC: [u8; 4] = *b"CCHM";
 const VERSION: u8 = 1;
 const HEADER: usize = 48;
 const CHECKSUM: usize = 8;
+/// The flag of an entry that names its tags.
+const TAGGED: u8 = 1;
 
 /// What an entry has to show to be read, and is given when it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,71 @@ pub(crate) struct Opened<'a> {
     pub(crate) left: Option<Duration>,
     /// How long ago it was loaded.
     pub(crate) age: Duration,
+    /// The tags that it had when it was written.
+    pub(crate) tags: Listed<'a>,
+}
+
+/// The tags that an entry names, with their versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listed<'a> {
+    count: u32,
+    bytes: &'a [u8],
+}
+
+impl<'a> Listed<'a> {
+    /// Takes the tags off the front of an entry's bytes.
+    fn split(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (count, bytes) = bytes.split_first_chunk::<4>()?;
+        let count = u32::from_le_bytes(*count);
+        let mut rest = bytes;
+        for _ in 0..count {
+            (_, rest) = Self::first(rest)?;
+        }
+        let bytes = &bytes[..bytes.len() - rest.len()];
+        Some((Self { count, bytes }, rest))
+    }
+
+    /// The first tag, and what is behind it.
+    fn first(bytes: &'a [u8]) -> Option<((&'a str, u64), &'a [u8])> {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (name, rest) = rest.split_at_checked(length)?;
+        let (version, rest) = rest.split_first_chunk::<8>()?;
+        let name = str::from_utf8(name).ok()?;
+        Some(((name, u64::from_le_bytes(*version)), rest))
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.count == 0
+    }
+}
+
+impl<'a> IntoIterator for Listed<'a> {
+    type Item = (&'a str, u64);
+    type IntoIter = Tags<'a>;
+
+    fn into_iter(self) -> Tags<'a> {
+        Tags(self.bytes)
+    }
+}
+
+/// The names and versions of an entry's tags.
+#[derive(Clone, Debug)]
+pub(crate) struct Tags<'a>(&'a [u8]);
+
+impl<'a> Iterator for Tags<'a> {
+    type Item = (&'a str, u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (tag, rest) = Listed::first(self.0)?;
+        self.0 = rest;
+        Some(tag)
+    }
+}
+
+/// Whether a frame seems to name tags: whether that holds is known when it is [opened](Seal::open).
+pub(crate) fn names_tags(frame: &[u8]) -> bool {
+    frame.get(6).is_some_and(|flags| flags & TAGGED != 0)
 }
 
 impl Seal {
@@ -80,21 +149,31 @@ impl Seal {
         xxh3_64_with_seed(key_and_kinds.as_bytes(), seed)
     }
 
-    /// Frames what `encode` writes.
+    /// Frames what `encode` writes, with its tags and their versions.
     pub(crate) fn close(
         &self,
         Span { now, age, ttl }: Span,
+        tags: &[(Arc<str>, u64)],
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), BoxError>,
     ) -> Result<Bytes, BoxError> {
         let mut frame = Vec::with_capacity(HEADER + CHECKSUM + 64);
         frame.extend(MAGIC);
-        frame.extend([VERSION, self.codec, 0, 0]);
+        let flags = if tags.is_empty() { 0 } else { TAGGED };
+        frame.extend([VERSION, self.codec, flags, 0]);
         frame.extend(self.fingerprint.to_le_bytes());
         frame.extend(self.digest.to_le_bytes());
         frame.extend(millis(now.saturating_sub(age)).to_le_bytes());
         let expires = ttl.map_or(NEVER, |ttl| millis(now.saturating_add(ttl)));
         frame.extend(expires.to_le_bytes());
         frame.extend([0; 8]);
+        if !tags.is_empty() {
+            frame.extend(u32::try_from(tags.len())?.to_le_bytes());
+        }
+        for (name, version) in tags {
+            frame.extend(u32::try_from(name.len())?.to_le_bytes());
+            frame.extend(name.as_bytes());
+            frame.extend(version.to_le_bytes());
+        }
         encode(&mut frame)?;
         let length = (frame.len() - HEADER) as u64;
         frame[40..HEADER].copy_from_slice(&length.to_le_bytes());
@@ -122,7 +201,7 @@ impl Seal {
             return Err(Miss::Corrupt);
         }
         // A flag that this version doesn't know changes what the bytes mean.
-        if word(16) != self.digest || header[6..8] != [0, 0] {
+        if word(16) != self.digest || header[6] & !TAGGED != 0 || header[7] != 0 {
             return Err(Miss::Foreign);
         }
         if header[5] != self.codec {
@@ -139,7 +218,17 @@ impl Seal {
             return Err(Miss::Expired);
         }
         let age = Duration::from_millis(millis(now).saturating_sub(word(24)));
-        Ok(Opened { value, left, age })
+        let (tags, value) = if names_tags(header) {
+            Listed::split(value).ok_or(Miss::Corrupt)?
+        } else {
+            (Listed::default(), value)
+        };
+        Ok(Opened {
+            value,
+            left,
+            age,
+            tags,
+        })
     }
 }
 
@@ -157,6 +246,10 @@ mod tests {
     const TTL: Duration = Duration::from_secs(60);
 
     fn frame(ttl: Option<Duration>) -> Bytes {
+        tagged(ttl, &[])
+    }
+
+    fn tagged(ttl: Option<Duration>, tags: &[(Arc<str>, u64)]) -> Bytes {
         let encode = |out: &mut Vec<u8>| {
             out.extend(b"the value");
             Ok(())
@@ -166,14 +259,29 @@ mod tests {
             age: AGE,
             ttl,
         };
-        SEAL.close(span, encode).expect("encode succeeds")
+        SEAL.close(span, tags, encode).expect("encode succeeds")
+    }
+
+    /// Tags as they are written, of which one has no name.
+    fn tags() -> [(Arc<str>, u64); 3] {
+        [
+            ("tenant:7".into(), 1),
+            ("".into(), u64::MAX),
+            ("é".into(), 0),
+        ]
     }
 
     #[test]
     fn opens_what_it_closed() {
         let opened = |left, age| {
             let value = &b"the value"[..];
-            Ok(Opened { value, left, age })
+            let tags = Listed::default();
+            Ok(Opened {
+                value,
+                left,
+                age,
+                tags,
+            })
         };
         assert_eq!(SEAL.open(&frame(None), NOW), opened(None, AGE));
         let passed = Duration::from_secs(20);
@@ -208,7 +316,7 @@ mod tests {
     #[test]
     fn does_not_open_what_a_later_version_flagged() {
         let mut frame = frame(None).to_vec();
-        frame[6] = 1;
+        frame[6] = 2;
         let end = frame.len() - CHECKSUM;
         let checksum = xxh3_64(&frame[..end]).to_le_bytes();
         frame[end..].copy_from_slice(&checksum);
@@ -216,8 +324,34 @@ mod tests {
     }
 
     #[test]
+    fn tags_are_read_as_they_were_written() {
+        let tags = tags();
+        let frame = tagged(None, &tags);
+        assert!(names_tags(&frame) && !names_tags(&tagged(None, &[])));
+        let opened = SEAL.open(&frame, NOW).expect("it is whole");
+        assert_eq!(opened.value, b"the value");
+        let listed: Vec<_> = opened.tags.into_iter().collect();
+        assert!(
+            listed
+                .iter()
+                .copied()
+                .eq(tags.iter().map(|(name, version)| (&**name, *version)))
+        );
+    }
+
+    #[test]
+    fn more_tags_than_there_are_bytes_are_a_miss() {
+        let mut frame = tagged(None, &tags()).to_vec();
+        frame[HEADER..HEADER + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+        let end = frame.len() - CHECKSUM;
+        let checksum = xxh3_64(&frame[..end]).to_le_bytes();
+        frame[end..].copy_from_slice(&checksum);
+        assert_eq!(SEAL.open(&frame, NOW), Err(Miss::Corrupt));
+    }
+
+    #[test]
     fn every_cut_and_every_flipped_bit_is_a_miss() {
-        let frame = frame(Some(TTL));
+        let frame = tagged(Some(TTL), &tags());
         for end in 0..frame.len() {
             assert!(SEAL.open(&frame[..end], NOW).is_err(), "cut at {end}");
         }

@@ -221,6 +221,19 @@ pub async fn invalidate<N: Node>(node: N) -> Result<()> {
     global().invalidate(node).await
 }
 
+/// [`Cacheme::invalidate_tag`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn invalidate_tag(tag: impl AsRef<str>) -> Result<()> {
+    global().invalidate_tag(tag).await
+}
+
 /// [`Cacheme::nodes`] on the [global](global) runtime.
 pub fn nodes() -> Vec<Meta> {
     global().nodes()

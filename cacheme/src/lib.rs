@@ -109,6 +109,7 @@ mod schema;
 mod stats;
 pub mod storage;
 mod switch;
+mod tag;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod weight;
@@ -127,7 +128,8 @@ pub use crate::dynamic::{DynamicBuilder, DynamicNode};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};
 pub use crate::global::{
     contains, get, get_all, get_entry, get_if_present, get_many, get_with, global, invalidate,
-    nodes, peek, put, put_all, refresh, register_storage, set_prefix, set_state, stats,
+    invalidate_tag, nodes, peek, put, put_all, refresh, register_storage, set_prefix, set_state,
+    stats,
 };
 pub use crate::key::{Key, KeyWriter};
 pub use crate::load::{Load, LoadContext, LoadResult, Loaded};
@@ -139,3 +141,4 @@ pub use crate::stats::{Miss, NodeStats, Stats, TierStats};
 #[cfg(feature = "local")]
 pub use crate::storage::LocalStorage;
 pub use crate::storage::{Entry, IntoStorage, Storage, StorageFuture};
+pub use crate::tag::TagWriter;

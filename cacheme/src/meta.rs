@@ -39,6 +39,7 @@ pub struct Meta {
     idle: Option<Duration>,
     weight: Option<Weight>,
     doorkeeper: Option<Doorkeeper>,
+    tags: Vec<Cow<'static, str>>,
 }
 
 impl Meta {
@@ -62,6 +63,7 @@ impl Meta {
             idle: None,
             weight: None,
             doorkeeper: None,
+            tags: Vec::new(),
         }
     }
 
@@ -140,6 +142,16 @@ impl Meta {
         self
     }
 
+    /// Says that the node [writes tags](crate::Node::write_tags), of these patterns with a `{}` for each field.
+    #[must_use]
+    pub fn with_tags<T: Into<Cow<'static, str>>>(
+        mut self,
+        patterns: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.tags.extend(patterns.into_iter().map(Into::into));
+        self
+    }
+
     /// The type's name, without its module.
     pub fn name(&self) -> &str {
         &self.name
@@ -193,6 +205,11 @@ impl Meta {
     /// What has values kept only from their second load on; `None` is from the first.
     pub fn doorkeeper(&self) -> Option<Doorkeeper> {
         self.doorkeeper
+    }
+
+    /// The patterns of the tags that all values of the node have, with `{}` in place of each field.
+    pub fn tags(&self) -> &[Cow<'static, str>] {
+        &self.tags
     }
 
     pub(crate) fn has_weight(&self) -> bool {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::key::KeyWriter;
 use crate::meta::Meta;
+use crate::tag::TagWriter;
 
 /// A type whose values each identify one cached thing.
 ///
@@ -56,6 +57,12 @@ pub trait Node: Sized + Send + Sync + 'static {
 
     /// Writes what tells this node from the others of its type.
     fn write_key(&self, key: &mut KeyWriter);
+
+    /// Writes the tags that every value of this node has: none unless it says so here, and its meta by
+    /// [`with_tags`](Meta::with_tags).
+    fn write_tags(&self, tags: &mut TagWriter) {
+        let _ = tags;
+    }
 
     /// Whether both identify the same thing.
     fn same(&self, other: &Self) -> bool;

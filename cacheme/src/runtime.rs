@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::dynamic::{DynamicEntry, DynamicTable};
 use crate::error::{Error, Result};
 use crate::fetch::Fetch;
+use crate::guard::Guard;
 use crate::key::{Key, Keys};
 use crate::lock::{lock, read, write};
 use crate::meta::Meta;
@@ -23,6 +24,7 @@ use crate::registry::TypeMap;
 use crate::stats::Stats;
 use crate::storage::{IntoStorage, Ready, Unopened};
 use crate::switch::NOWHERE;
+use crate::tag::Tags;
 #[cfg(feature = "testing")]
 use crate::testing::StandIns;
 
@@ -76,6 +78,7 @@ struct Core {
     /// The chains of all of these, also the lock under which one is added.
     chains: Mutex<Vec<Arc<Chain>>>,
     state: TypeMap,
+    tags: Tags,
     prefix: RwLock<Prefix>,
     /// The prefix's scope, for hits; [`NOWHERE`] while caching is off.
     scope: AtomicU64,
@@ -121,6 +124,7 @@ impl Cacheme {
             dynamics: Mutex::default(),
             chains: Mutex::default(),
             state,
+            tags: Tags::default(),
             prefix: RwLock::default(),
             scope: AtomicU64::new(0),
         };
@@ -319,6 +323,20 @@ impl Cacheme {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.core.settings.clock
+    }
+
+    pub(crate) fn tags(&self) -> &Tags {
+        &self.core.tags
+    }
+
+    /// The storages that aren't local, by name.
+    pub(crate) fn remotes(&self) -> Vec<(Arc<str>, Guard)> {
+        let storages = lock(&self.core.storages);
+        let remote = storages.iter().filter_map(|(name, storage)| match storage {
+            Ready::Local(_) => None,
+            Ready::Remote(guard) => Some((Arc::clone(name), guard.clone())),
+        });
+        remote.collect()
     }
 
     pub(crate) fn load_timeout(&self) -> Duration {

@@ -151,12 +151,18 @@ fn site_of(name: &TokenStream, options: &CachedOptions, key: &Key) -> TokenStrea
     let (codec, _) = compressed(&options.node);
     let (segments, meta, item) = (&key.segments, &key.meta, &key.item);
     let is_generic = key.is_generic;
+    let tags = key.tags.as_ref().map(|tags| {
+        quote! {
+            const TAGS: &'static [&'static [::cacheme::private::function::Segment]] = &[#tags];
+        }
+    });
     quote! {
         #[automatically_derived]
         impl ::cacheme::private::function::Site for #name {
             type Codec = #codec;
             const IS_GENERIC: bool = #is_generic;
             const KEY: &'static [::cacheme::private::function::Segment] = &[#segments];
+            #tags
             #meta
             fn item() -> &'static ::core::primitive::str {
                 #item

@@ -24,6 +24,8 @@ pub(crate) struct Key {
     pub(crate) parts: TokenStream,
     /// `Site::KEY`.
     pub(crate) segments: TokenStream,
+    /// `Site::TAGS`, where there are any.
+    pub(crate) tags: Option<TokenStream>,
     /// `Site::meta`.
     pub(crate) meta: TokenStream,
     /// `Site::IS_GENERIC`.
@@ -62,7 +64,8 @@ impl Key {
             let text = format!("::{text}");
             quote!(::core::concat!(::core::module_path!(), #text))
         };
-        let meta = meta::of_function(&model, &options.node, &own(&pattern));
+        let tags = key::of_tags(&options.node.tags, &model, mistakes);
+        let meta = meta::of_function(&model, &options.node, &own(&pattern), &tags);
         let first = model.params.len() + usize::from(is_method);
         let place = |hole: &Hole<'_>| match hole {
             Hole::Param(param) => model
@@ -84,6 +87,16 @@ impl Key {
                 Segment::Hole(hole, separator) => part(place(hole), *separator),
             })
             .collect();
+        let tags = (!tags.is_empty()).then(|| {
+            let tags = tags.iter().map(|tag| {
+                let pieces = tag.iter().map(|segment| match segment {
+                    Segment::Literal(text) => literal(&quote!(#text)),
+                    Segment::Hole(hole, separator) => part(place(hole), *separator),
+                });
+                quote!(&[#(#pieces),*])
+            });
+            quote!(#(#tags),*)
+        });
         if names_self {
             let name = own(&format!("{}{SEPARATOR}", model.name));
             let behind = match segments.first() {
@@ -110,6 +123,7 @@ impl Key {
         Self {
             parts: parts(function, identity, is_method),
             segments: quote!(#(#pieces),*),
+            tags,
             meta,
             is_generic: !model.params.is_empty() || is_method,
             item,
@@ -120,6 +134,7 @@ impl Key {
         Self {
             parts: quote!(()),
             segments: TokenStream::new(),
+            tags: None,
             meta: TokenStream::new(),
             is_generic: false,
             item: TokenStream::new(),

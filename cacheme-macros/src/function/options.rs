@@ -43,6 +43,7 @@ const CACHED: &[&str] = &[
     "max_loads",
     "idle",
     "doorkeeper",
+    "tags",
     "node",
     "runtime",
     "associated",

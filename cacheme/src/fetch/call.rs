@@ -104,7 +104,7 @@ fn asking<N: Node, V: Send + 'static>(
             match answer.await.map_err(|_| lost())? {
                 Ok((value, life)) => {
                     let loaded: Loaded<N, V> = nodes.into_iter().zip([value]).collect();
-                    Ok(loaded.shortened(life))
+                    Ok(loaded.shortened(&life))
                 }
                 Err(Refused::Failed(error)) => Err(Error::load(cx.node(), error)),
                 Err(Refused::Panicked(message)) => Err(Error::panic(cx.node(), &message)),

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Fetch;
-use super::run::{Leg, Run};
+use super::run::{Leg, Run, Seen};
 use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::Result;
@@ -137,12 +137,13 @@ impl<N: Node> Fetch<N> {
         prefix: &Prefix,
         aim: &Aim<N>,
     ) -> Result<Option<V>> {
-        let sealed = self.sealed(prefix, aim.node())?;
+        let since = runtime.tags().now();
+        let leg = self.leg(runtime, prefix, since, aim.node())?;
         let mut value = None;
         for (_, link) in self.chain.behind() {
             let found = match (link.local(), link.remote()) {
                 (Some(cache), _) => cache.find(aim.scope, aim.node()),
-                (None, Some(remote)) => self.read_one(runtime, remote, &sealed).await?,
+                (None, Some(remote)) => self.read_one(runtime, prefix, since, remote, &leg).await?,
                 (None, None) => continue,
             };
             if let Some(found) = link.counted(found) {
@@ -167,6 +168,6 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// the value.
     async fn look(self) {
         let open = self.keyed(vec![Leg::of(0)]);
-        self.find(1, open, &mut Vec::new()).await;
+        self.find(1, open, &mut Seen::default()).await;
     }
 }

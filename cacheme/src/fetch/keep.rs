@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::invalidate::remove;
-use super::run::{Arrived, Run, quietly};
+use super::marks::Marks;
+use super::run::{Arrived, Leg, Run, Seen, quietly};
 use crate::chain::{Link, Remote};
 use crate::codec::Cacheable;
 use crate::envelope::Span;
 use crate::error::{BoxError, Result};
-use crate::flight::Aim;
-use crate::key::Key;
 use crate::node::Node;
 use crate::storage::Entry;
 
@@ -39,7 +38,10 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             let aim = self.started.aim(arrived.leg.place);
             let table = self.started.flights().lock();
             let (left, age) = (self.left(arrived), self.age(arrived));
-            if !table.lets(&self.started, arrived.leg.place) || left == Some(Duration::ZERO) {
+            if !table.lets(&self.started, arrived.leg.place)
+                || !arrived.leg.is_current()
+                || left == Some(Duration::ZERO)
+            {
                 continue;
             }
             for link in &self.chain().tiers[..arrived.lacking] {
@@ -48,7 +50,8 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                     let ttl = self
                         .chain()
                         .ttl(link, left, self.started.draw(arrived.leg.place));
-                    let stay = self.chain().stay(cache, &value, ttl, age);
+                    let stamp = arrived.leg.stamp.as_ref();
+                    let stay = self.chain().stay(cache, &value, ttl, age, stamp);
                     cache.put(aim.scope, node, value, stay);
                     link.counters.wrote(1);
                 }
@@ -58,7 +61,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
 
     /// Writes values into the remote tiers that lack them. What one of them doesn't take is an
     /// error, the first one; the others have it all the same.
-    pub(super) async fn keep_remote(&self, arrived: &[Arrived<V>], down: &[usize]) -> Result<()> {
+    pub(super) async fn keep_remote(&self, arrived: &[Arrived<V>], seen: &mut Seen) -> Result<()> {
         let mut outcome = Ok(());
         if !self.runtime.is_enabled() {
             return outcome;
@@ -67,50 +70,57 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             let Some(remote) = link.remote() else {
                 continue;
             };
-            let lacks = |arrived: &&Arrived<V>| {
-                arrived.lacking > place && self.started.is_current(arrived.leg.place)
-            };
+            let lacks =
+                |arrived: &&Arrived<V>| arrived.lacking > place && self.is_current(&arrived.leg);
             let lacking: Vec<_> = arrived.iter().filter(lacks).collect();
-            if down.contains(&place) {
+            if seen.down.contains(&place) {
                 // It has just cost its deadline, or wasn't asked, and would be no better now.
                 link.counters.failed(lacking.len());
             } else {
-                outcome = outcome.and(self.write(link, remote, &lacking).await);
+                let written = self.write(link, remote, &lacking, seen.marks(place));
+                outcome = outcome.and(written.await);
             }
         }
         outcome
     }
 
-    /// Writes values into one remote tier, in one round trip.
-    async fn write(&self, link: &Link, remote: Remote<'_>, lacking: &[&Arrived<V>]) -> Result<()> {
-        let first = lacking.iter().find_map(|arrived| arrived.leg.key.as_ref());
-        if let Some((key, _)) = first {
+    /// Whether the flight may change tiers.
+    fn is_current(&self, leg: &Leg) -> bool {
+        self.started.is_current(leg.place) && leg.is_current()
+    }
+
+    /// Writes values into one remote tier, in one round trip; those with tags that it wasn't asked for yet take
+    /// one or two more.
+    async fn write(
+        &self,
+        link: &Link,
+        remote: Remote<'_>,
+        lacking: &[&Arrived<V>],
+        marks: &mut Marks,
+    ) -> Result<()> {
+        let first = lacking.iter().find_map(|arrived| arrived.leg.key());
+        if let Some(key) = first {
             remote.admit(key, lacking.len()).await?;
         }
-        let now = remote.now(&**self.runtime.clock());
+        let tier = self.tagged(remote);
+        let stamps = lacking
+            .iter()
+            .filter_map(|arrived| arrived.leg.stamp.as_ref());
+        let new: Vec<_> = stamps.flat_map(|stamp| marks.unknown(stamp)).collect();
+        if !new.is_empty() {
+            tier.mark(marks, new.into_iter(), link.ttl()).await;
+        }
+        let now = tier.now();
         let mut outcome = Ok(());
         let mut written = Vec::new();
         let mut entries = Vec::new();
         for arrived in lacking {
-            let left = self.left(arrived);
-            let Some(key) = &arrived.leg.key else {
-                continue;
-            };
-            if left == Some(Duration::ZERO) {
-                continue;
-            }
-            let span = Span {
-                now,
-                age: self.age(arrived),
-                ttl: self
-                    .chain()
-                    .ttl(link, left, self.started.draw(arrived.leg.place)),
-            };
-            match self.encode(key, &arrived.value, span) {
-                Ok(entry) => {
-                    written.push((arrived.leg.place, &key.0));
+            match self.entry(link, arrived, marks, now) {
+                Ok(Some(entry)) => {
+                    written.push(&arrived.leg);
                     entries.push(entry);
                 }
+                Ok(None) => {}
                 Err(error) => outcome = outcome.and(Err(remote.refused(1, error))),
             }
         }
@@ -118,13 +128,10 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             return outcome;
         }
         outcome = outcome.and(remote.write(entries).await);
-        written.retain(|(place, _)| !self.started.is_current(*place));
+        written.retain(|leg| !self.is_current(leg));
         if !written.is_empty() {
             // Voided while it was written, and others may have read it since.
-            let voided = written
-                .iter()
-                .map(|(place, key)| (self.started.aim(*place), Some(*key)));
-            self.remove(voided.collect()).await;
+            self.remove(written).await;
         }
         outcome
     }
@@ -137,19 +144,18 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             |arrived: &&Arrived<V>| !is_on || self.left(arrived) == Some(Duration::ZERO);
         let unkept = arrived.iter().filter(is_unkept).map(|arrived| &arrived.leg);
         let current = unkept.filter(|leg| self.started.is_current(leg.place));
-        let values = current.map(|leg| {
-            (
-                self.started.aim(leg.place),
-                leg.key.as_ref().map(|(key, _)| key),
-            )
-        });
-        let values: Vec<_> = values.collect();
-        if !values.is_empty() {
-            self.remove(values).await;
+        let current: Vec<_> = current.collect();
+        if !current.is_empty() {
+            self.remove(current).await;
         }
     }
 
-    async fn remove(&self, values: Vec<(&Aim<N>, Option<&Key>)>) {
+    /// Removes the values of these flights from all tiers.
+    async fn remove(&self, legs: Vec<&Leg>) {
+        let values = legs
+            .iter()
+            .map(|leg| (self.started.aim(leg.place), leg.key()));
+        let values: Vec<_> = values.collect();
         // Its bars concern everybody, so it mustn't depend on a caller.
         self.started.work().share();
         // A failure is counted there.
@@ -163,13 +169,34 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         tiers.any(|link| link.remote().is_some())
     }
 
-    fn encode(&self, (key, digest): &(Key, u64), value: &V, span: Span) -> Result<Entry, BoxError> {
-        let encode = |out: &mut Vec<u8>| quietly(|| value.encode(out));
-        let frame = self.value_type.seal(*digest).close(span, encode)?;
+    /// The entry of a value at a time of its storage, unless its life has ended.
+    fn entry(
+        &self,
+        link: &Link,
+        arrived: &Arrived<V>,
+        marks: &Marks,
+        now: Duration,
+    ) -> Result<Option<Entry>, BoxError> {
+        let (leg, left) = (&arrived.leg, self.left(arrived));
+        let Some(key) = leg.key().filter(|_| left != Some(Duration::ZERO)) else {
+            return Ok(None);
+        };
+        let tags = leg.stamp.as_ref().map(|stamp| {
+            let tags = marks.named(stamp);
+            tags.ok_or("what it knows of a tag could not be read or written")
+        });
+        let span = Span {
+            now,
+            age: self.age(arrived),
+            ttl: self.chain().ttl(link, left, self.started.draw(leg.place)),
+        };
+        let encode = |out: &mut Vec<u8>| quietly(|| arrived.value.encode(out));
+        let seal = self.value_type.seal(leg.digest());
+        let frame = seal.close(span, &tags.transpose()?.unwrap_or_default(), encode)?;
         let entry = Entry::new(key.clone(), frame);
-        Ok(match span.ttl {
+        Ok(Some(match span.ttl {
             Some(ttl) => entry.with_ttl(ttl),
             None => entry,
-        })
+        }))
     }
 }

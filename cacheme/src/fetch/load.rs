@@ -66,18 +66,21 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             Error::left_out(node)
         })?;
         let left = twin.until.map(|until| until.saturating_sub(twin.at));
-        Ok((
-            twin.value.clone(),
-            left.map(Life::at_most).unwrap_or_default(),
-        ))
+        let left = left.map(Life::at_most).unwrap_or_default();
+        let tags = Life::of_tags(twin.leg.tags().cloned());
+        Ok((twin.value.clone(), left.and(tags)))
     }
 
     /// A flight with its value, which was loaded.
-    fn loaded(&self, leg: Leg, value: V, life: Life, reads: Reads) -> Arrived<V> {
+    fn loaded(&self, mut leg: Leg, value: V, life: Life, reads: Reads) -> Arrived<V> {
         let (chain, aim) = (self.chain(), self.started.aim(leg.place));
         // What is loaded by name is kept, whoever it is.
         let is_kept = reads == Reads::Nothing || chain.admits(aim.hash());
         let life = chain.life(&value, life, self.started.draw(leg.place));
+        if !life.tags().is_empty() {
+            let names = leg.tags().chain(life.tags()).map(|name| &**name);
+            leg.stamp = self.runtime.tags().stamp(aim.scope, self.since, names);
+        }
         let at = self.runtime.clock().monotonic();
         Arrived {
             leg,
@@ -144,7 +147,7 @@ impl Call {
             self.chain.counters.called(started.elapsed());
         }
         match ended {
-            Ok(Ok(loaded)) => Ok(loaded?.shortened(cx.life())),
+            Ok(Ok(loaded)) => Ok(loaded?.shortened(&cx.life())),
             Ok(Err(message)) => Err(Error::panic(node, &message)),
             Err(_) => Err(Error::timeout(node, deadline)),
         }

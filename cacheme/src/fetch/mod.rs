@@ -10,8 +10,10 @@ mod get_entry;
 mod get_if_present;
 mod get_many;
 mod invalidate;
+mod invalidate_tag;
 mod keep;
 mod load;
+mod marks;
 mod peek;
 mod put;
 mod refresh;
@@ -163,7 +165,8 @@ impl<N: Node> Fetch<N> {
             for (cache, link) in missed {
                 let ttl = self.chain.ttl(link, found.left, draw);
                 let value = found.value.clone();
-                let stay = self.chain.stay(cache, &value, ttl, found.age);
+                let stamp = found.stamp.as_ref();
+                let stay = self.chain.stay(cache, &value, ttl, found.age, stamp);
                 cache.put(scope, node.duplicate(), value, stay);
                 link.counters.wrote(1);
             }
@@ -269,6 +272,7 @@ impl<N: Node> Fetch<N> {
         Ok(Run {
             started,
             value_type: self.value_type::<V>()?,
+            since: runtime.tags().now(),
             runtime: runtime.clone(),
             prefix: prefix.clone(),
         })

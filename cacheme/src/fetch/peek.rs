@@ -1,10 +1,11 @@
 //! A look at the tiers that leaves no trace.
 
 use super::Fetch;
+use super::marks::{Marks, Tagged};
+use super::run::Leg;
 use crate::chain::Remote;
 use crate::codec::Cacheable;
 use crate::error::Result;
-use crate::key::Key;
 use crate::load::Load;
 use crate::node::Node;
 use crate::runtime::{Cacheme, Prefix};
@@ -106,7 +107,8 @@ impl<N: Load> Fetch<N> {
             return Ok(None);
         }
         let prefix = runtime.prefix();
-        let mut sealed = None;
+        let since = runtime.tags().now();
+        let mut leg = None;
         for link in &self.chain.tiers {
             if let Some(cache) = link.local() {
                 let read = cache.peek(prefix.scope, node, &here);
@@ -115,11 +117,12 @@ impl<N: Load> Fetch<N> {
                 }
             }
             if let Some(remote) = link.remote() {
-                let sealed = match &mut sealed {
-                    Some(sealed) => sealed,
-                    none => none.insert(self.sealed(&prefix, node)?),
+                let leg = match &mut leg {
+                    Some(leg) => leg,
+                    none => none.insert(self.leg(runtime, &prefix, since, node)?),
                 };
-                if let Ok(found) = self.read_one(runtime, remote, sealed).await? {
+                let read = self.read_one(runtime, &prefix, since, remote, leg);
+                if let Ok(found) = read.await? {
                     return Ok(Some(there(found.value)));
                 }
             }
@@ -129,23 +132,43 @@ impl<N: Load> Fetch<N> {
 }
 
 impl<N: Node> Fetch<N> {
-    /// The key of a node's entries in remote tiers, with their digest.
-    pub(super) fn sealed(&self, prefix: &Prefix, node: &N) -> Result<(Key, u64)> {
-        self.chain.keys(prefix.text()).of(node)
+    /// What is asked of remote tiers for a node, outside of a flight.
+    pub(super) fn leg(
+        &self,
+        runtime: &Cacheme,
+        prefix: &Prefix,
+        since: u64,
+        node: &N,
+    ) -> Result<Leg> {
+        let mut leg = Leg::of(0);
+        leg.key = Some(self.chain.keys(prefix.text()).of(node)?);
+        leg.stamp = self
+            .chain
+            .stamp(runtime.tags(), since, prefix.scope, node)?;
+        Ok(leg)
     }
 
     /// Reads one entry of one remote tier, outside of a flight.
     pub(super) async fn read_one<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
+        prefix: &Prefix,
+        since: u64,
         remote: Remote<'_>,
-        (key, digest): &(Key, u64),
+        leg: &Leg,
     ) -> Result<Result<Found<V>, Miss>> {
-        let value_type = self.value_type::<V>()?;
+        let tier = Tagged {
+            remote,
+            runtime,
+            prefix,
+            value_type: self.value_type::<V>()?,
+            since,
+        };
         self.tokio()?;
-        let frame = remote.read(vec![key.clone()]).await.pop();
-        let now = remote.now(&**runtime.clock());
+        let mut marks = Marks::default();
+        let frame = tier.read(&mut marks, std::slice::from_ref(leg)).await.pop();
         let frame = frame.unwrap_or(Err(Miss::Unavailable));
-        Ok(frame.and_then(|frame| value_type.decode::<V, N::Codec>(*digest, &frame, now)))
+        let now = tier.now();
+        Ok(frame.and_then(|frame| tier.open::<V, N::Codec>(&marks, leg, &frame, now)))
     }
 }

@@ -8,12 +8,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Fetch;
-use super::run::{Arrived, Leg, Run};
+use super::run::{Arrived, Leg, Run, Seen};
 use crate::cached::Origin;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Group, Purpose};
-use crate::key::Key;
 use crate::life::Life;
 use crate::load::Load;
 use crate::node::{Id, Node};
@@ -122,11 +121,11 @@ impl<N: Node> Fetch<N> {
         let tokio = self.chain.has_remote().then(|| self.tokio()).transpose()?;
         let (ids, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
         let prefix = runtime.prefix();
-        let keys = self.keys_of(&prefix, &ids)?;
+        let legs = self.legs_of(runtime, &prefix, &ids)?;
         let aims = ids.into_iter().map(|id| self.flights.aim(prefix.scope, id));
         let group = Group::many(&self.flights, Purpose::Load, aims);
         let run = self.run(runtime, &prefix, self.flights.start(&group))?;
-        let arrived = run.arrive(values.into_iter().zip(keys));
+        let arrived = run.arrive(values.into_iter().zip(legs));
         run.started.answer(arrived.iter().map(Arrived::answer));
         // While caching is off it replaces what is there by nothing.
         run.forget(&arrived).await;
@@ -139,7 +138,7 @@ impl<N: Node> Fetch<N> {
         let (done, outcome) = oneshot::channel();
         let write = async move {
             let keep = async {
-                let kept = run.keep_remote(&arrived, &[]).await;
+                let kept = run.keep_remote(&arrived, &mut Seen::default()).await;
                 // Those whose life ended meanwhile are in some tiers only.
                 run.forget(&arrived).await;
                 kept
@@ -156,26 +155,29 @@ impl<N: Node> Fetch<N> {
         led.until(outcome).await.unwrap_or_else(lost)
     }
 
-    /// The keys of nodes, where a tier is remote.
-    fn keys_of(&self, prefix: &Prefix, ids: &[Id<N>]) -> Result<Vec<Option<(Key, u64)>>> {
-        let keys = || self.chain.keys(prefix.text());
+    /// The flights of nodes, with their keys and tags.
+    fn legs_of(&self, runtime: &Cacheme, prefix: &Prefix, ids: &[Id<N>]) -> Result<Vec<Leg>> {
+        let (tags, keys) = (runtime.tags(), || self.chain.keys(prefix.text()));
+        let since = tags.now();
         let mut keys = self.chain.has_remote().then(keys);
-        let mut key = |Id(node): &Id<N>| keys.as_mut().map(|keys| keys.of(node)).transpose();
-        ids.iter().map(&mut key).collect()
+        let leg = |(place, Id(node)): (usize, &Id<N>)| {
+            let key = keys.as_mut().map(|keys| keys.of(node)).transpose()?;
+            let stamp = self.chain.stamp(tags, since, prefix.scope, node)?;
+            Ok(Leg { place, key, stamp })
+        };
+        ids.iter().enumerate().map(leg).collect()
     }
 }
 
 impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// The flights with their values, which are at hand.
-    fn arrive(
-        &self,
-        values: impl Iterator<Item = ((V, Life), Option<(Key, u64)>)>,
-    ) -> Vec<Arrived<V>> {
+    fn arrive(&self, values: impl Iterator<Item = ((V, Life), Leg)>) -> Vec<Arrived<V>> {
         let at = self.runtime.clock().monotonic();
-        let arrive = |(place, ((value, life), key))| {
-            let life = self.chain().life(&value, life, self.started.draw(place));
+        let arrive = |((value, life), leg): ((V, Life), Leg)| {
+            let draw = self.started.draw(leg.place);
+            let life = self.chain().life(&value, life, draw);
             Arrived {
-                leg: Leg { place, key },
+                leg,
                 value,
                 origin: Origin::Loaded,
                 age: Duration::ZERO,
@@ -184,6 +186,6 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 lacking: self.chain().tiers.len(),
             }
         };
-        values.enumerate().map(arrive).collect()
+        values.map(arrive).collect()
     }
 }

@@ -7,27 +7,37 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
+use super::marks::{Marks, Tagged};
 use super::{Reads, Source, ValueType};
 use crate::cached::{Landed, Origin};
-use crate::chain::Chain;
+use crate::chain::{Chain, Remote};
 use crate::codec::Cacheable;
-use crate::envelope::{Opened, Seal};
+use crate::envelope::Seal;
 use crate::error::{BoxError, Result};
 use crate::flight::Started;
-use crate::key::Key;
+use crate::key::{Key, Keys};
 use crate::node::Node;
 use crate::panic::panic_message;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::{Miss, NodeEvent};
 use crate::storage::Found;
+use crate::tag::Stamp;
 
 pub(super) struct Run<N: Node, V> {
     pub(super) started: Started<N, Landed<V>>,
     pub(super) value_type: ValueType,
     pub(super) runtime: Cacheme,
     pub(super) prefix: Prefix,
+    /// How many invalidations of tags there had been when it began.
+    pub(super) since: u64,
+}
+
+/// What a run has seen of the remote tiers, by their places in the chain.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Those that don't answer.
+    pub(super) down: Vec<usize>,
+    marks: Vec<(usize, Marks)>,
 }
 
 /// One flight of the batch.
@@ -37,6 +47,8 @@ pub(super) struct Leg {
     /// With the digest of its entries; absent until it is [keyed](Run::keyed), and where no tier is
     /// remote.
     pub(super) key: Option<(Key, u64)>,
+    /// The node's own tags until its value is there, and then the value's.
+    pub(super) stamp: Option<Arc<Stamp>>,
 }
 
 /// A flight with its value.
@@ -62,25 +74,29 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     pub(super) async fn lead(self, legs: Vec<Leg>, source: Source<N, V>, reads: Reads) {
         let requests = legs.len();
         let mut open = self.keyed(legs);
-        let mut down = Vec::new();
+        let mut seen = Seen::default();
         if reads == Reads::Tiers {
-            open = self.find(requests, open, &mut down).await;
+            open = self.find(requests, open, &mut seen).await;
         }
         if !open.is_empty() {
             // Boxed, so that a flight that finds its value is small.
-            Box::pin(self.fill(open, source, reads, &down)).await;
+            Box::pin(self.fill(open, source, reads, &mut seen)).await;
         }
     }
 
-    /// Loads, and puts what was loaded into the tiers but those that are `down`.
-    async fn fill(&self, open: Vec<Leg>, source: Source<N, V>, reads: Reads, down: &[usize]) {
+    /// Loads, and puts what was loaded into the tiers but those that are down.
+    async fn fill(&self, open: Vec<Leg>, source: Source<N, V>, reads: Reads, seen: &mut Seen) {
+        for place in 0..self.chain().tiers.len() {
+            // Before the load: what is written with an older mark is never read.
+            self.mark(&open, place, seen).await;
+        }
         let loaded = self.load(open, source, reads).await;
         if reads == Reads::Nothing {
             self.forget(&loaded).await;
         }
         self.keep_local(&loaded);
         // What couldn't be written is counted, and no failure of the load.
-        let _ = self.keep_remote(&loaded, down).await;
+        let _ = self.keep_remote(&loaded, seen).await;
         if reads == Reads::Nothing {
             // Those whose life ended meanwhile are in some tiers only.
             self.forget(&loaded).await;
@@ -88,54 +104,82 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         self.started.land(loaded.into_iter().map(Arrived::landing));
     }
 
+    /// Has the tier of a place, if it is a remote one, know the nodes' own tags.
+    async fn mark(&self, open: &[Leg], place: usize, seen: &mut Seen) {
+        if self.chain().meta.tags().is_empty() || !self.runtime.is_enabled() {
+            return;
+        }
+        let link = &self.chain().tiers[place];
+        if let Some(remote) = link.remote()
+            && !seen.down.contains(&place)
+        {
+            let names = open.iter().flat_map(Leg::tags);
+            let marks = seen.marks(place);
+            self.tagged(remote).mark(marks, names, link.ttl()).await;
+        }
+    }
+
     /// Looks into the tiers. Flights whose value is there land with it, and it goes into the nearer
     /// tiers; the others are returned.
-    pub(super) async fn find(
-        &self,
-        requests: usize,
-        open: Vec<Leg>,
-        down: &mut Vec<usize>,
-    ) -> Vec<Leg> {
-        let (read, open) = self.read(open, down).await;
+    pub(super) async fn find(&self, requests: usize, open: Vec<Leg>, seen: &mut Seen) -> Vec<Leg> {
+        let (read, open) = self.read(open, seen).await;
         let missed = requests - read.len();
         self.chain().counters.add(NodeEvent::Missed, missed);
         // Before the load, while they live; and these flights end here.
         self.keep_local(&read);
         if self.lacks_remote(&read) {
             self.started.answer(read.iter().map(Arrived::answer));
-            let _ = Box::pin(self.keep_remote(&read, down)).await;
+            let _ = Box::pin(self.keep_remote(&read, seen)).await;
         }
         self.started.land(read.into_iter().map(Arrived::landing));
         open
     }
 
-    /// Gives the flights their keys. Those whose key can't be written land with that error.
-    pub(super) fn keyed(&self, mut legs: Vec<Leg>) -> Vec<Leg> {
-        if !self.chain().has_remote() {
+    /// Gives the flights their keys and their nodes' tags. Those for which these can't be written land with that
+    /// error.
+    pub(super) fn keyed(&self, legs: Vec<Leg>) -> Vec<Leg> {
+        let chain = self.chain();
+        let has_remote = chain.has_remote();
+        if !has_remote && chain.meta.tags().is_empty() {
             return legs;
         }
-        let mut keys = self.chain().keys(self.prefix.text());
+        let mut keys = has_remote.then(|| chain.keys(self.prefix.text()));
         let mut failed = Vec::new();
-        for leg in &mut legs {
-            match keys.of(self.started.aim(leg.place).node()) {
-                Ok(key) => leg.key = Some(key),
-                Err(error) => failed.push(error),
-            }
-        }
-        if !failed.is_empty() {
-            let unwritten = legs.extract_if(.., |leg| leg.key.is_none());
-            self.started.land(
-                unwritten
-                    .zip(failed)
-                    .map(|(leg, error)| (leg.place, Err(error))),
-            );
-        }
-        legs
+        let keyed =
+            legs.into_iter()
+                .filter_map(|mut leg| match self.name(&mut leg, keys.as_mut()) {
+                    Ok(()) => Some(leg),
+                    Err(error) => {
+                        failed.push((leg.place, Err(error)));
+                        None
+                    }
+                });
+        let keyed = keyed.collect();
+        self.started.land(failed);
+        keyed
     }
 
-    /// Asks the tiers behind the leading local ones, in order, for what is still open. The places
-    /// of those that don't answer go into `down`.
-    async fn read(&self, mut open: Vec<Leg>, down: &mut Vec<usize>) -> (Vec<Arrived<V>>, Vec<Leg>) {
+    fn name(&self, leg: &mut Leg, keys: Option<&mut Keys<'_>>) -> Result<()> {
+        let (chain, tags) = (self.chain(), self.runtime.tags());
+        let aim = self.started.aim(leg.place);
+        leg.key = keys.map(|keys| keys.of(aim.node())).transpose()?;
+        leg.stamp = chain.stamp(tags, self.since, aim.scope, aim.node())?;
+        Ok(())
+    }
+
+    /// A remote tier as this run uses it.
+    pub(super) fn tagged<'a>(&'a self, remote: Remote<'a>) -> Tagged<'a> {
+        Tagged {
+            remote,
+            runtime: &self.runtime,
+            prefix: &self.prefix,
+            value_type: self.value_type,
+            since: self.since,
+        }
+    }
+
+    /// Asks the tiers behind the leading local ones, in order, for what is still open.
+    async fn read(&self, mut open: Vec<Leg>, seen: &mut Seen) -> (Vec<Arrived<V>>, Vec<Leg>) {
         let mut arrived = Vec::new();
         for (place, link) in self.chain().behind() {
             if open.is_empty() || !self.runtime.is_enabled() {
@@ -153,24 +197,23 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                     }
                 }
             } else if let Some(remote) = link.remote() {
-                let keys = asked
-                    .iter()
-                    .filter_map(|leg| Some(leg.key.as_ref()?.0.clone()));
-                let keys: Vec<_> = keys.collect();
-                let frames = remote.read(keys).await;
-                if matches!(frames.first(), Some(Err(Miss::Unavailable))) {
-                    down.push(place);
-                }
-                let at = self.runtime.clock().monotonic();
-                let now = remote.now(&**self.runtime.clock());
+                let (tier, marks) = (self.tagged(remote), seen.marks(place));
+                let frames = tier.read(marks, &asked).await;
+                let (at, now) = (self.runtime.clock().monotonic(), tier.now());
+                let is_down = matches!(frames.first(), Some(Err(Miss::Unavailable)));
                 for (leg, frame) in asked.into_iter().zip(frames) {
-                    let digest = leg.key.as_ref().map_or(0, |(_, digest)| *digest);
-                    let decode =
-                        |frame: Bytes| self.value_type.decode::<V, N::Codec>(digest, &frame, now);
-                    match link.counted(frame.and_then(decode)) {
+                    let found =
+                        frame.and_then(|frame| tier.open::<V, N::Codec>(marks, &leg, &frame, now));
+                    match link.counted(found) {
                         Some(found) => arrived.push(leg.arrives(found, at, place)),
                         None => open.push(leg),
                     }
+                }
+                if is_down {
+                    seen.down.push(place);
+                } else if place + 1 < self.chain().tiers.len() {
+                    // Before the next one is read, from which this one may get the value.
+                    self.mark(&open, place, seen).await;
                 }
             }
         }
@@ -178,17 +221,59 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     }
 }
 
+impl Seen {
+    /// What is known of the marks in the tier of a place.
+    pub(super) fn marks(&mut self, place: usize) -> &mut Marks {
+        let known = self.marks.iter().position(|(known, _)| *known == place);
+        let at = known.unwrap_or_else(|| {
+            self.marks.push((place, Marks::default()));
+            self.marks.len() - 1
+        });
+        &mut self.marks[at].1
+    }
+}
+
 impl Leg {
     /// The flight of a place.
     pub(super) fn of(place: usize) -> Self {
-        Self { place, key: None }
+        Self {
+            place,
+            key: None,
+            stamp: None,
+        }
+    }
+
+    /// The key of its entries in remote tiers.
+    pub(super) fn key(&self) -> Option<&Key> {
+        self.key.as_ref().map(|(key, _)| key)
+    }
+
+    /// What these entries have to show.
+    pub(super) fn digest(&self) -> u64 {
+        self.key.as_ref().map_or(0, |(_, digest)| *digest)
+    }
+
+    /// The names of its tags.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &Arc<str>> + Clone {
+        let tags = self.stamp.iter().flat_map(|stamp| stamp.tags());
+        tags.map(|tag| tag.name())
+    }
+
+    /// Whether none of its tags has been invalidated.
+    pub(super) fn is_current(&self) -> bool {
+        self.stamp.as_ref().is_none_or(|stamp| stamp.is_current())
     }
 
     /// The flight with what a tier gave at this time.
     fn arrives<V>(self, found: Found<V>, at: Duration, place: usize) -> Arrived<V> {
-        let Found { value, left, age } = found;
+        let Found {
+            value,
+            left,
+            age,
+            stamp,
+        } = found;
         Arrived {
-            leg: self,
+            leg: Self { stamp, ..self },
             value,
             origin: Origin::Tier(place),
             age,
@@ -227,18 +312,6 @@ impl ValueType {
             fingerprint: self.fingerprint,
             digest,
         }
-    }
-
-    /// Reads the value in a frame, by the time of its storage.
-    pub(super) fn decode<V: Cacheable<C>, C>(
-        &self,
-        digest: u64,
-        frame: &[u8],
-        now: Duration,
-    ) -> Result<Found<V>, Miss> {
-        let Opened { value, left, age } = self.seal(digest).open(frame, now)?;
-        let value = quietly(|| V::decode(value)).map_err(|_| Miss::Corrupt)?;
-        Ok(Found { value, left, age })
     }
 }
 

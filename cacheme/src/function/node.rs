@@ -10,6 +10,7 @@ use super::part::Parts;
 use crate::key::KeyWriter;
 use crate::meta::Meta;
 use crate::node::Node;
+use crate::tag::TagWriter;
 
 /// A function, as its node knows it: a type of its own without values.
 pub trait Site: 'static {
@@ -18,6 +19,9 @@ pub trait Site: 'static {
 
     /// The text of a key. Parts that it leaves out count all the same: they are in the digest.
     const KEY: &'static [Segment];
+
+    /// The texts of the tags that each call has.
+    const TAGS: &'static [&'static [Segment]] = &[];
 
     /// As [`Node::meta`].
     fn meta() -> Meta;
@@ -52,6 +56,17 @@ impl<S, K> Call<S, K> {
     }
 }
 
+impl<S, K: Parts> Call<S, K> {
+    fn write(&self, segments: &[Segment], text: &mut KeyWriter) {
+        for segment in segments {
+            match *segment {
+                Segment::Literal(literal) => text.literal(literal),
+                Segment::Part(part, separator) => self.parts.write(part, text, separator),
+            }
+        }
+    }
+}
+
 impl<S: Site, K: Parts> Node for Call<S, K> {
     type Codec = S::Codec;
 
@@ -76,18 +91,19 @@ impl<S: Site, K: Parts> Node for Call<S, K> {
     }
 
     fn write_key(&self, key: &mut KeyWriter) {
-        for segment in S::KEY {
-            match *segment {
-                Segment::Literal(text) => key.literal(text),
-                Segment::Part(part, separator) => self.parts.write(part, key, separator),
-            }
-        }
+        self.write(S::KEY, key);
         let is_left_out = |part: &usize| {
             let is_it = |segment: &Segment| matches!(segment, Segment::Part(at, _) if at == part);
             !S::KEY.iter().any(is_it)
         };
         for part in (0..K::COUNT).filter(is_left_out) {
             key.beside(|key| self.parts.write(part, key, ':'));
+        }
+    }
+
+    fn write_tags(&self, tags: &mut TagWriter) {
+        for segments in S::TAGS {
+            tags.tag(|tag| self.write(segments, tag));
         }
     }
 

@@ -108,9 +108,31 @@ pub struct KeyWriter {
     text: String,
     kinds: String,
     failure: Option<text::Unwritable>,
+    /// Whether fields are written without escapes, as in a tag.
+    is_plain: bool,
 }
 
 impl KeyWriter {
+    /// Writes text that needn't tell different fields apart.
+    pub(crate) fn plain() -> Self {
+        let is_plain = true;
+        Self {
+            is_plain,
+            ..Self::default()
+        }
+    }
+
+    /// What was written.
+    pub(crate) fn into_text(self) -> Result<String, BoxError> {
+        self.failure
+            .map_or(Ok(self.text), |failure| Err(failure.into()))
+    }
+
+    /// What ends a field.
+    fn end(&self, separator: char) -> Option<char> {
+        (!self.is_plain).then_some(separator)
+    }
+
     /// Begins another key.
     fn clear(&mut self) {
         self.text.clear();
@@ -126,7 +148,8 @@ impl KeyWriter {
     /// Writes a field, followed in the pattern by `separator`, or by `:` or the end where that
     /// is `:`.
     pub fn field<T: KeyPart>(&mut self, value: &T, separator: char) {
-        if let Err(failure) = text::write(&mut self.text, &mut self.kinds, value, separator) {
+        let end = self.end(separator);
+        if let Err(failure) = text::write(&mut self.text, &mut self.kinds, value, end) {
             self.failure.get_or_insert(failure);
         }
     }
@@ -147,7 +170,8 @@ impl KeyWriter {
 
     /// Writes the name of a type parameter, so that instances of a generic node don't meet.
     pub fn type_name<T: ?Sized>(&mut self, separator: char) {
-        text::escape(&mut self.text, std::any::type_name::<T>(), separator);
+        let end = self.end(separator);
+        text::escape(&mut self.text, std::any::type_name::<T>(), end);
     }
 }
 
@@ -162,7 +186,7 @@ pub(crate) struct FieldText {
 impl FieldText {
     pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, BoxError> {
         let (mut text, mut kinds) = (String::new(), String::new());
-        let write = || text::write(&mut text, &mut kinds, value, ':');
+        let write = || text::write(&mut text, &mut kinds, value, Some(':'));
         catch_unwind(AssertUnwindSafe(write)).map_err(|panic| panic_message(&*panic))??;
         Ok(Self { text, kinds })
     }
@@ -181,7 +205,7 @@ impl FieldText {
 /// A name as a part of a pattern, with no separator in it.
 pub(crate) fn escaped(name: &str) -> String {
     let mut out = String::new();
-    text::escape(&mut out, name, ':');
+    text::escape(&mut out, name, Some(':'));
     out
 }
 

@@ -6,7 +6,7 @@ use super::text;
 
 fn text(value: &impl Serialize) -> String {
     let mut out = String::new();
-    text::write(&mut out, &mut String::new(), value, ':').expect("a writable value");
+    text::write(&mut out, &mut String::new(), value, Some(':')).expect("a writable value");
     out
 }
 
@@ -45,7 +45,7 @@ fn tells_empty_things_apart() {
 #[test]
 fn escapes_the_separator() {
     let mut out = String::new();
-    text::write(&mut out, &mut String::new(), &"a-b_c", '-').expect("a writable value");
+    text::write(&mut out, &mut String::new(), &"a-b_c", Some('-')).expect("a writable value");
     assert_eq!(out, "a%2Db_c");
 }
 
@@ -60,7 +60,7 @@ enum Untagged {
 fn kinds_differ_where_the_text_does_not() {
     let write = |value| {
         let (mut out, mut kinds) = (String::new(), String::new());
-        text::write(&mut out, &mut kinds, &value, ':').expect("a writable value");
+        text::write(&mut out, &mut kinds, &value, Some(':')).expect("a writable value");
         (out, kinds)
     };
     let (number, text) = (write(Untagged::Number(1)), write(Untagged::Text("1")));

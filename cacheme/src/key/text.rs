@@ -32,12 +32,13 @@ impl ser::Error for Unwritable {
 }
 
 /// Appends `value` to `out`, and the kinds of what it is made of to `kinds`; `separator` never
-/// stands unescaped in what is appended, given that it isn't alphanumeric or one of `%(),=~`.
+/// stands unescaped in what is appended, given that it isn't alphanumeric or one of `%(),=~`. Without one
+/// nothing is escaped.
 pub(super) fn write<T: Serialize + ?Sized>(
     out: &mut String,
     kinds: &mut String,
     value: &T,
-    separator: char,
+    separator: Option<char>,
 ) -> Result<(), Unwritable> {
     value.serialize(&mut Text {
         out,
@@ -47,7 +48,11 @@ pub(super) fn write<T: Serialize + ?Sized>(
 }
 
 /// Appends `text` to `out` as a scalar.
-pub(super) fn escape(out: &mut String, text: &str, separator: char) {
+pub(super) fn escape(out: &mut String, text: &str, separator: Option<char>) {
+    let Some(separator) = separator else {
+        out.push_str(text);
+        return;
+    };
     let stands = |c: char| {
         c != separator && (c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+'))
     };
@@ -71,7 +76,7 @@ pub(super) fn escape(out: &mut String, text: &str, separator: char) {
 struct Text<'a> {
     out: &'a mut String,
     kinds: &'a mut String,
-    separator: char,
+    separator: Option<char>,
 }
 
 impl Text<'_> {

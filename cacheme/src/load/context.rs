@@ -102,12 +102,12 @@ impl LoadContext {
     }
 
     pub(crate) fn life(&self) -> Life {
-        *lock(&self.said.life)
+        lock(&self.said.life).clone()
     }
 
     fn shorten(&self, by: Life) {
         let mut life = lock(&self.said.life);
-        *life = life.and(by);
+        *life = std::mem::take(&mut *life).and(by);
     }
 
     /// Keeps what this load returns for `ttl` at most, from when it ends.
@@ -156,6 +156,34 @@ impl LoadContext {
     /// ```
     pub fn do_not_cache(&self) {
         self.shorten(Life::NONE);
+    }
+
+    /// Gives what this load returns a tag, besides those that the node's `tags` says:
+    /// [`invalidate_tag`](Cacheme::invalidate_tag) removes it from every tier. For a tag that is known only
+    /// from the value. Reading such an entry from a remote storage takes a second round trip, for what its tags
+    /// are at. As [`set_ttl`](Self::set_ttl), it concerns one node in [`load`](Load::load), and the whole batch in
+    /// a [`load_all`](Load::load_all) that the node overrides.
+    ///
+    /// ```
+    /// # use cacheme::{Load, LoadContext, LoadResult};
+    /// # #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    /// # struct Article { author: u64 }
+    /// # async fn article(_number: u64) -> LoadResult<Article> { Ok(Article { author: 1 }) }
+    /// #[cacheme::node(storage = "hot", ttl = "1h")]
+    /// struct ArticleAt { number: u64 }
+    ///
+    /// impl Load for ArticleAt {
+    ///     type Value = Article;
+    ///
+    ///     async fn load(&self, cx: &LoadContext) -> LoadResult<Article> {
+    ///         let article = article(self.number).await?;
+    ///         cx.add_tag(format!("author:{}", article.author));
+    ///         Ok(article)
+    ///     }
+    /// }
+    /// ```
+    pub fn add_tag(&self, tag: impl Into<String>) {
+        self.shorten(Life::of_tags([tag.into().into()]));
     }
 
     /// The value that the node's tiers have, for a load that may find it unchanged at its source.

@@ -55,10 +55,10 @@ impl<N: Node, V> Loaded<N, V> {
     }
 
     /// The same, none of its values kept for longer than `life`.
-    pub(crate) fn shortened(mut self, life: Life) -> Self {
-        if life != Life::default() {
+    pub(crate) fn shortened(mut self, life: &Life) -> Self {
+        if *life != Life::default() {
             for (_, own) in self.values.values_mut().flatten() {
-                *own = own.and(life);
+                *own = std::mem::take(own).and(life.clone());
             }
         }
         self

@@ -30,11 +30,14 @@ pub enum Miss {
     Schema,
     /// The storage failed or took too long.
     Unavailable,
+    /// A tag of the entry was invalidated after its value was loaded, or the storage lost what it knew of
+    /// the tag.
+    Invalidated,
 }
 
 impl Miss {
     /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Absent,
         Self::Expired,
         Self::Corrupt,
@@ -42,6 +45,7 @@ impl Miss {
         Self::Codec,
         Self::Schema,
         Self::Unavailable,
+        Self::Invalidated,
     ];
 
     /// The reason in one lower-case word.
@@ -54,6 +58,7 @@ impl Miss {
             Self::Codec => "codec",
             Self::Schema => "schema",
             Self::Unavailable => "unavailable",
+            Self::Invalidated => "invalidated",
         }
     }
 }

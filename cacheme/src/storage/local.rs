@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::node::Node;
 use crate::registry;
 use crate::stats::Miss;
+use crate::tag::Stamp;
 
 /// A storage in process, to be registered: how many entries it keeps and which it evicts.
 ///
@@ -148,12 +149,18 @@ impl LocalCache {
         scope: u64,
         node: &N,
     ) -> Result<Found<V>, Miss> {
-        let read = |held: &Held<N, V>| (held.value.clone(), held.expires, held.birth);
-        let (value, expires, birth) = self.read(scope, node, read)?;
+        let read = |held: &Held<N, V>| {
+            let value = held.value.clone();
+            (value, held.expires, held.birth, held.stamp.clone())
+        };
+        let (value, expires, birth, stamp) = self.read(scope, node, read)?;
         let now = self.clock.monotonic();
-        let left = expires.map(|at| at.saturating_sub(now));
-        let age = birth.age(now);
-        Ok(Found { value, left, age })
+        Ok(Found {
+            value,
+            left: expires.map(|at| at.saturating_sub(now)),
+            age: birth.age(now),
+            stamp,
+        })
     }
 
     /// What `read` makes of the value of `node`, which the policy doesn't notice.
@@ -165,9 +172,9 @@ impl LocalCache {
     ) -> Option<R> {
         let value = PhantomData;
         let sought: Sought<'_, N, V> = Sought { scope, node, value };
-        let read = |held: &Held<N, V>| read(&held.value);
+        let read = |held: &Held<N, V>| held.is_current().then(|| read(&held.value));
         self.entries
-            .peek_key_value(&sought, |kept, ()| kept.as_held().map(read))
+            .peek_key_value(&sought, |kept, ()| kept.as_held().and_then(read))
             .flatten()
     }
 
@@ -180,11 +187,18 @@ impl LocalCache {
     ) -> Result<R, Miss> {
         let value = PhantomData;
         let sought: Sought<'_, N, V> = Sought { scope, node, value };
+        let read = |held: &Held<N, V>| {
+            if held.is_current() {
+                Ok(read(held))
+            } else {
+                Err(Miss::Invalidated)
+            }
+        };
         let found = self
             .entries
             .lookup_key_value(&sought, |kept, ()| kept.as_held().map(read));
         match found {
-            Lookup::Hit(Some(read)) => Ok(read),
+            Lookup::Hit(Some(read)) => read,
             Lookup::Expired => Err(Miss::Expired),
             Lookup::Hit(None) | Lookup::Absent => Err(Miss::Absent),
         }
@@ -202,6 +216,7 @@ impl LocalCache {
             age,
             idle,
             weight,
+            stamp,
         } = stay;
         let now = self.clock.monotonic();
         let kept = Kept(Box::new(Held {
@@ -211,6 +226,7 @@ impl LocalCache {
             expires: ttl.map(|ttl| now.saturating_add(ttl)),
             birth: Birth::new(now, age),
             weight,
+            stamp,
         }));
         match (ttl, idle) {
             (ttl, Some(idle)) => self.entries.insert_with_idle(kept, (), ttl, idle),
@@ -238,6 +254,16 @@ struct Held<N, V> {
     expires: Option<Duration>,
     birth: Birth,
     weight: u32,
+    /// Its tags, if it has any.
+    stamp: Option<Arc<Stamp>>,
+}
+
+impl<N, V> Held<N, V> {
+    /// Whether none of its tags has been invalidated.
+    #[inline]
+    fn is_current(&self) -> bool {
+        self.stamp.as_ref().is_none_or(|stamp| stamp.is_current())
+    }
 }
 
 /// When a value was loaded: milliseconds by the monotonic clock, negative for what is older than that

@@ -84,6 +84,7 @@ use bytes::Bytes;
 use crate::cached::{Landed, Origin};
 use crate::error::BoxError;
 use crate::key::Key;
+use crate::tag::Stamp;
 
 /// What an operation of a [`Storage`] returns: a boxed future, so that the trait is object-safe.
 pub type StorageFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
@@ -172,6 +173,7 @@ pub(crate) struct Found<V> {
     pub(crate) left: Option<Duration>,
     /// How long ago it was loaded.
     pub(crate) age: Duration,
+    pub(crate) stamp: Option<Arc<Stamp>>,
 }
 
 impl<V> Found<V> {
@@ -186,7 +188,7 @@ impl<V> Found<V> {
 }
 
 /// How a value stays in a local tier.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nobody reads it"))]
 pub(crate) struct Stay {
     /// How long at most; `None` is for ever.
@@ -196,6 +198,8 @@ pub(crate) struct Stay {
     /// How long without being asked for; `None` is for ever.
     pub(crate) idle: Option<Duration>,
     pub(crate) weight: u32,
+    /// Its tags, if it has any.
+    pub(crate) stamp: Option<Arc<Stamp>>,
 }
 
 /// An entry to write.

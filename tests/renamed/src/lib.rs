@@ -33,7 +33,12 @@ impl Load for Half {
 /// A node by the derive, of a crate that is handed on.
 #[derive(vendored::Node)]
 #[node(crate = crate::vendored, caches(cache(storage = "near"), cache(storage = "far", ttl = "1h")))]
-#[node(batch(max = 10), max_loads = 4, ttl_jitter = 0.1)]
+#[node(
+    batch(max = 10),
+    max_loads = 4,
+    ttl_jitter = 0.1,
+    tags("things", "of {T}")
+)]
 #[derive(Debug)]
 pub enum Thing<T> {
     /// One of them.
@@ -58,7 +63,7 @@ macro_rules! framed {
 framed!(Framed);
 
 /// A function with a node of its own.
-#[cache::cached(crate = cache, runtime = runtime, storage = "near", ttl = "1m")]
+#[cache::cached(crate = cache, runtime = runtime, storage = "near", ttl = "1m", tags("{name}"))]
 pub async fn double(#[skip] runtime: &cache::Cacheme, of: u64, name: &str) -> String {
     std::future::ready(format!("{name}: {}", 2 * of)).await
 }

@@ -18,6 +18,7 @@ mod previous;
 mod put;
 mod stampede;
 mod switch;
+mod tags;
 mod weight;
 
 use std::time::Duration;

@@ -33,6 +33,11 @@ macro_rules! servers {
             }
 
             #[tokio::test]
+            async fn a_tag_ends_values_of_all_clients() {
+                super::a_tag_ends_values_of_all_clients::<super::$server>().await;
+            }
+
+            #[tokio::test]
             async fn comes_back_with_a_server_that_was_killed() {
                 super::comes_back_with_a_server_that_was_killed::<super::$server>().await;
             }
@@ -111,6 +116,12 @@ struct SkewNear {
     number: u64,
 }
 
+#[cacheme::node(storage = "far", ttl = "30m", tags("tenant:{tenant}"))]
+struct Tagged {
+    tenant: u64,
+    number: u64,
+}
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 async fn runtime(url: String, clock: Arc<dyn Clock>) -> Cacheme {
@@ -141,6 +152,42 @@ async fn value(runtime: &Cacheme, number: u64, loaded: &'static str) -> String {
         move |_| async move { Ok(loaded.to_owned()) },
     );
     value.await.expect("hit or loaded")
+}
+
+async fn a_tag_ends_values_of_all_clients<S: Server>() {
+    let server = S::start();
+    let one = skewed(server.url(), HOUR, Duration::ZERO).await;
+    let two = skewed(server.url(), Duration::ZERO, HOUR).await;
+    let get = async |runtime: &Cacheme, tenant, number, loaded: u64| {
+        let load = move |cx: cacheme::LoadContext| async move {
+            cx.add_tag(format!("number:{number}"));
+            Ok(loaded)
+        };
+        let value = runtime.get_with(Tagged { tenant, number }, load).await;
+        value.expect("hit or loaded")
+    };
+    let ended = async |runtime: &Cacheme, tag| {
+        let ended = runtime.invalidate_tag(tag).await;
+        ended.expect("the server can be reached");
+    };
+    for number in 0..3 {
+        assert_eq!(get(&one, 1, number, 1).await, 1);
+        assert_eq!(get(&one, 2, number, 2).await, 2);
+    }
+    assert_eq!(
+        get(&two, 1, 0, 10).await,
+        1,
+        "the other one's value is read"
+    );
+    ended(&two, "tenant:1").await;
+    for runtime in [&one, &two] {
+        assert_eq!(get(runtime, 1, 0, 20).await, 20);
+        assert_eq!(get(runtime, 2, 0, 30).await, 2, "another tenant's stays");
+        ended(runtime, "tenant:1").await;
+    }
+    ended(&one, "number:1").await;
+    assert_eq!(get(&two, 2, 1, 40).await, 40);
+    assert_eq!(get(&two, 2, 2, 50).await, 2, "another number's stays");
 }
 
 /// One client is an hour ahead and one an hour behind: what one wrote the other reads for as long

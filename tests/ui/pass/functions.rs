@@ -18,7 +18,7 @@ pub mod core {}
 pub mod cacheme {}
 
 /// A function.
-#[::cacheme::cached(storage = "hot", ttl = "1m", key = "{T}/{number}/{name}")]
+#[::cacheme::cached(storage = "hot", ttl = "1m", key = "{T}/{number}/{name}", tags("{name}", "{T}"))]
 pub async fn free<T: ::cacheme::KeyPart + ::serde::de::DeserializeOwned>(
     number: T,
     name: &::std::primitive::str,

@@ -39,7 +39,7 @@ pub mod core {}
 pub mod cacheme {}
 
 /// A node.
-#[::cacheme::node(storage = "hot", ttl = "1m", key = "user:{id}/{name}")]
+#[::cacheme::node(storage = "hot", ttl = "1m", key = "user:{id}/{name}", tags("{name}{id}", "all"))]
 pub struct UserInfo {
     id: u64,
     name: ::std::string::String,

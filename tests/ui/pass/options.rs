@@ -53,7 +53,19 @@ struct Expression(u64);
 #[cacheme::node(storage = "hot", ttl = "1w1d1h1m1s1ms")]
 struct Long(u64);
 
+#[cacheme::node(storage = "hot", tags("tenant:{0}-{T}", "all",))]
+struct Tagged<T>(u64, T);
+
+#[cacheme::node(storage = "hot", tags("all"))]
+enum Variants {
+    Unit,
+    Field(u64),
+}
+
 fn main() {
+    assert_eq!(Tagged::<u8>::meta().tags(), ["tenant:{}-{}", "all"]);
+    assert_eq!(Variants::meta().tags(), ["all"]);
+    let _ = (Tagged(1, 2_u8), Variants::Unit, Variants::Field(1));
     let meta = Expressions::meta();
     assert_eq!(meta.version(), "v1");
     assert_eq!(

@@ -1,0 +1,208 @@
+//! Names that entries are invalidated by together.
+//!
+//! In process, a tag is a counter that whoever has something of it shares: [`Tags`] counts the invalidations,
+//! a tag has the number of its last one, and an entry has a [`Stamp`]: its tags, and how many invalidations
+//! there had been when its load or read began. It is current as long as no tag of it has a later number, so that
+//! an invalidation costs the same for any number of entries, and what began before it is never current.
+//!
+//! In a remote storage, a tag is a [mark]: an entry of its own with a random version, which those of the tag
+//! name.
+
+pub(crate) mod mark;
+mod writer;
+
+pub use self::writer::TagWriter;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::lock::lock;
+
+/// A tag that an entry or a flight has.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    name: Arc<str>,
+    /// The number of its last invalidation.
+    last: AtomicU64,
+}
+
+impl Tag {
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+}
+
+/// The tags of an entry, and the number of invalidations when what it holds was begun to be loaded or read.
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    since: u64,
+    tags: Vec<Arc<Tag>>,
+}
+
+impl Stamp {
+    /// Whether none of the tags has been invalidated since.
+    pub(crate) fn is_current(&self) -> bool {
+        let is_older = |tag: &Arc<Tag>| tag.last.load(Ordering::Acquire) <= self.since;
+        self.tags.iter().all(is_older)
+    }
+
+    pub(crate) fn tags(&self) -> &[Arc<Tag>] {
+        &self.tags
+    }
+}
+
+/// The tags of a runtime that anything has.
+#[derive(Debug, Default)]
+pub(crate) struct Tags {
+    /// How many invalidations there have been.
+    count: AtomicU64,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// By the scope of their prefix and their name.
+    known: HashMap<(u64, Arc<str>), Weak<Tag>>,
+    /// How many there are when those that nobody has any more are taken out.
+    most: usize,
+    random: RandomState,
+    /// The last invalidation of any tag whose hash has these bits: for tags that nobody had at that time, and
+    /// that a load under way may still give. Empty until there is one.
+    past: Vec<u64>,
+}
+
+/// How many parts [`Table::past`] has.
+const PARTS: usize = 1024;
+
+impl Tags {
+    /// How many invalidations there have been.
+    pub(crate) fn now(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// The stamp of what has the tags of these names, under the prefix whose scope this is, and began when there
+    /// had been `since` invalidations; `None` if it has none.
+    pub(crate) fn stamp<'n>(
+        &self,
+        scope: u64,
+        since: u64,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Option<Arc<Stamp>> {
+        let mut names = names.into_iter().peekable();
+        names.peek()?;
+        let mut table = lock(&self.table);
+        let mut tags: Vec<Arc<Tag>> = Vec::new();
+        for name in names {
+            if !tags.iter().any(|tag| *tag.name == *name) {
+                tags.push(table.find(scope, name));
+            }
+        }
+        Some(Arc::new(Stamp { since, tags }))
+    }
+
+    /// Ends all that has the tag, and all that is under way and will have it.
+    pub(crate) fn invalidate(&self, scope: u64, name: &str) {
+        let mut table = lock(&self.table);
+        let number = self.count.load(Ordering::Relaxed) + 1;
+        let part = table.part(scope, name);
+        table.past.resize(PARTS, 0);
+        table.past[part] = number;
+        // After that, for a tag that is new.
+        table
+            .find(scope, name)
+            .last
+            .store(number, Ordering::Release);
+        // The last of all: what begins now, and is as new, has this number.
+        self.count.store(number, Ordering::Release);
+    }
+}
+
+impl Table {
+    fn find(&mut self, scope: u64, name: &str) -> Arc<Tag> {
+        let name: Arc<str> = name.into();
+        let key = (scope, Arc::clone(&name));
+        if let Some(tag) = self.known.get(&key).and_then(Weak::upgrade) {
+            return tag;
+        }
+        if self.known.len() >= self.most {
+            self.known.retain(|_, tag| tag.strong_count() > 0);
+            self.most = (2 * self.known.len()).max(64);
+        }
+        let part = self.part(scope, &name);
+        let past = self.past.get(part).copied().unwrap_or(0);
+        let last = AtomicU64::new(past);
+        let tag = Arc::new(Tag { name, last });
+        self.known.insert(key, Arc::downgrade(&tag));
+        tag
+    }
+
+    fn part(&self, scope: u64, name: &str) -> usize {
+        let hash = self.random.hash_one((scope, name));
+        usize::try_from(hash % PARTS as u64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(tags: &Tags, names: &[&str]) -> Arc<Stamp> {
+        since(tags, tags.now(), names)
+    }
+
+    fn since(tags: &Tags, since: u64, names: &[&str]) -> Arc<Stamp> {
+        let stamp = tags.stamp(0, since, names.iter().copied());
+        stamp.expect("it has tags")
+    }
+
+    #[test]
+    fn an_invalidation_ends_what_began_before_it_and_has_the_tag() {
+        let tags = Tags::default();
+        let before = stamp(&tags, &["one", "two"]);
+        let other = stamp(&tags, &["two"]);
+        tags.invalidate(0, "one");
+        let after = stamp(&tags, &["one", "two"]);
+        assert!(!before.is_current() && other.is_current() && after.is_current());
+        // Of another prefix.
+        tags.invalidate(1, "two");
+        assert!(other.is_current() && after.is_current());
+        tags.invalidate(0, "two");
+        assert!(!other.is_current() && !after.is_current());
+    }
+
+    #[test]
+    fn a_tag_that_nobody_had_is_invalidated_for_what_was_under_way() {
+        let tags = Tags::default();
+        let begun = tags.now();
+        tags.invalidate(0, "late");
+        // The load says now that it has the tag.
+        let late = since(&tags, begun, &["late"]);
+        assert!(!late.is_current());
+        assert!(stamp(&tags, &["late"]).is_current());
+    }
+
+    #[test]
+    fn what_has_no_tags_has_no_stamp() {
+        let tags = Tags::default();
+        assert!(tags.stamp(0, 0, []).is_none());
+        let twice = stamp(&tags, &["one", "one"]);
+        assert_eq!(twice.tags().len(), 1);
+    }
+
+    #[test]
+    fn tags_that_nobody_has_any_more_take_no_room() {
+        let tags = Tags::default();
+        let kept = stamp(&tags, &["kept"]);
+        for number in 0..10_000 {
+            let name = number.to_string();
+            drop(stamp(&tags, &[&name]));
+            tags.invalidate(0, &name);
+        }
+        assert!(kept.is_current());
+        assert!(lock(&tags.table).known.len() <= 64);
+        tags.invalidate(0, "kept");
+        assert!(!kept.is_current());
+    }
+}
