@@ -27,6 +27,10 @@ pub(crate) struct Options {
     pub(crate) idle: Option<Ttl>,
     pub(crate) max_loads: Option<MaxLoads>,
     pub(crate) tags: Vec<LitStr>,
+    pub(crate) stale: Option<Ttl>,
+    pub(crate) soft_timeout: Option<Ttl>,
+    pub(crate) hard_timeout: Option<Ttl>,
+    pub(crate) refresh_at: Option<Expr>,
     pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
@@ -53,6 +57,10 @@ pub(crate) const NODE: &[&str] = &[
     "weight",
     "doorkeeper",
     "tags",
+    "stale",
+    "soft_timeout",
+    "hard_timeout",
+    "refresh_at",
     crate_path::WORD,
 ];
 
@@ -81,6 +89,13 @@ pub(crate) fn read(attrs: &[&Attribute], item: Span, mistakes: &mut Mistakes) ->
         .last()
         .map_or(item, |attr| attr.path().segments[0].ident.span());
     storages(&place, at, mistakes);
+    if let Some(word) = place.word("soft_timeout")
+        && place.lacks("stale")
+    {
+        let message = "`soft_timeout` is how long to wait where there is an old value: say how long \
+                       it is kept, `stale = \"1h\"`";
+        mistakes.at(word.span(), message);
+    }
     reader.finish(&place)
 }
 
@@ -118,8 +133,12 @@ impl Reader {
                 self.options.weight = Some((word.clone(), weight));
             }
             "tags" => self.options.tags = value::texts(word, input, "\"tenant:{tenant}\"")?,
+            "stale" => self.options.stale = Some(value::ttl(word, input)?),
+            "soft_timeout" => self.options.soft_timeout = Some(value::wait(word, input)?),
+            "hard_timeout" => self.options.hard_timeout = Some(value::ttl(word, input)?),
+            "refresh_at" => self.options.refresh_at = Some(value::share(word, input, 0.99, "0.8")?),
             "compress" => self.options.compress = Some(value::none(word, input)?),
-            "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input, 1.0)?),
+            "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input, 1.0, "0.1")?),
             crate_path::WORD => self.options.crate_path = Some(value::path(word, input, "cache")?),
             "ttl_none" => {
                 self.options.ttl_none = Some((word.clone(), value::ttl(word, input)?));

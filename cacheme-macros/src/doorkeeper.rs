@@ -33,7 +33,7 @@ pub(crate) fn read(
         if word == "capacity" {
             capacity = Some(value::count(word, input, 1)?);
         } else {
-            rate = Some(value::share(word, input, 0.5)?);
+            rate = Some(value::share(word, input, 0.5, "0.01")?);
         }
         Ok(())
     });

@@ -14,8 +14,16 @@ const UNITS: [(&str, u64); 6] = [
     ("ms", 1),
 ];
 
-/// The milliseconds that `text` stands for, or what is wrong with it.
+/// The milliseconds that `text` stands for, which aren't none, or what is wrong with it.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
+    match parse_wait(text)? {
+        0 => Err(format!("this is no time at all; {FORM}")),
+        millis => Ok(millis),
+    }
+}
+
+/// As [`parse`], of a time that may be none.
+pub(crate) fn parse_wait(text: &str) -> Result<u64, String> {
     let refuse = |what: &str| Err(format!("{what}; {FORM}"));
     if text.is_empty() {
         return refuse("this is empty");
@@ -51,9 +59,6 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
         larger = Some(rank);
         rest = behind;
     }
-    if total == 0 {
-        return refuse("this is no time at all");
-    }
     Ok(total)
 }
 
@@ -81,6 +86,13 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(millis), "{text}");
         }
+    }
+
+    #[test]
+    fn a_wait_may_be_none() {
+        assert_eq!(parse_wait("0ms"), Ok(0));
+        assert_eq!(parse_wait("1s"), Ok(1000));
+        assert!(parse_wait("0").is_err());
     }
 
     #[test]

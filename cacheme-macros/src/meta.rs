@@ -66,6 +66,10 @@ fn of(
     let max_loads = options.max_loads.iter().map(max_loads);
     let ttl_jitter = options.ttl_jitter.iter();
     let idle = options.idle.iter().map(duration);
+    let stale = options.stale.iter().map(duration);
+    let soft_timeout = options.soft_timeout.iter().map(duration);
+    let hard_timeout = options.hard_timeout.iter().map(duration);
+    let refresh_at = options.refresh_at.iter();
     let doorkeeper = options.doorkeeper.iter().map(doorkeeper);
     let tags = (!tags.is_empty()).then(|| {
         let patterns = tags.iter().map(|tag| pattern_of(tag));
@@ -87,6 +91,10 @@ fn of(
             #(.with_idle(#idle))*
             #(.with_doorkeeper(#doorkeeper))*
             #tags
+            #(.with_stale(#stale))*
+            #(.with_soft_timeout(#soft_timeout))*
+            #(.with_hard_timeout(#hard_timeout))*
+            #(.with_refresh_at(#refresh_at))*
         }
     }
 }

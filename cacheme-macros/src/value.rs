@@ -22,9 +22,22 @@ pub(crate) fn name(word: &Ident, input: ParseStream<'_>, example: &str) -> Resul
 
 /// A duration in quotes, or an expression.
 pub(crate) fn ttl(word: &Ident, input: ParseStream<'_>) -> Result<Ttl> {
+    time(word, input, duration::parse)
+}
+
+/// A duration in quotes, which may be zero, or an expression.
+pub(crate) fn wait(word: &Ident, input: ParseStream<'_>) -> Result<Ttl> {
+    time(word, input, duration::parse_wait)
+}
+
+fn time(
+    word: &Ident,
+    input: ParseStream<'_>,
+    parse: impl Fn(&str) -> std::result::Result<u64, String>,
+) -> Result<Ttl> {
     let value: Expr = value(word, input, "\"30s\"")?;
     match literal(&value) {
-        Some(Lit::Str(text)) => match duration::parse(&text.value()) {
+        Some(Lit::Str(text)) => match parse(&text.value()) {
             Ok(millis) => Ok(Ttl::Millis(millis)),
             Err(message) => Err(Error::new(text.span(), message)),
         },
@@ -69,8 +82,13 @@ pub(crate) fn weight(word: &Ident, input: ParseStream<'_>) -> Result<Expr> {
 }
 
 /// A part of 1 that is no more than `most`, as a literal that isn't zero, or an expression.
-pub(crate) fn share(word: &Ident, input: ParseStream<'_>, most: f64) -> Result<Expr> {
-    let value: Expr = value(word, input, "0.1")?;
+pub(crate) fn share(
+    word: &Ident,
+    input: ParseStream<'_>,
+    most: f64,
+    example: &str,
+) -> Result<Expr> {
+    let value: Expr = value(word, input, example)?;
     let is_share = match literal(&value) {
         Some(Lit::Float(share)) => {
             let share: f64 = share.base10_parse()?;
@@ -83,7 +101,7 @@ pub(crate) fn share(word: &Ident, input: ParseStream<'_>, most: f64) -> Result<E
         return Ok(value);
     }
     let message =
-        format!("`{word}` is a number above 0.0 and at most {most:?}: write `{word} = 0.1`");
+        format!("`{word}` is a number above 0.0 and at most {most:?}: write `{word} = {example}`");
     Err(Error::new_spanned(bare(&value), message))
 }
 

@@ -10,6 +10,7 @@ pub struct Cached<V> {
     value: V,
     source: Source,
     age: Duration,
+    is_stale: bool,
 }
 
 /// A value as a flight ends with it. Where it came from is a name only for who asks.
@@ -18,6 +19,8 @@ pub(crate) struct Landed<V> {
     pub(crate) value: V,
     pub(crate) origin: Origin,
     pub(crate) age: Duration,
+    /// Whether its time to live is over.
+    pub(crate) is_stale: bool,
 }
 
 /// A [`Source`] without the name.
@@ -54,8 +57,13 @@ pub enum Source {
 }
 
 impl<V> Cached<V> {
-    pub(crate) fn new(value: V, source: Source, age: Duration) -> Self {
-        Self { value, source, age }
+    pub(crate) fn new(value: V, source: Source, age: Duration, is_stale: bool) -> Self {
+        Self {
+            value,
+            source,
+            age,
+            is_stale,
+        }
     }
 
     /// The value.
@@ -79,5 +87,11 @@ impl<V> Cached<V> {
     /// milliseconds.
     pub fn age(&self) -> Duration {
         self.age
+    }
+
+    /// Whether its time to live is over: it was kept by the node's `stale`, and its source failed, or took longer than
+    /// `soft_timeout`.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
     }
 }

@@ -20,6 +20,7 @@ use crate::key::{Key, Keys};
 use crate::life::Life;
 use crate::meta::Meta;
 use crate::node::Node;
+use crate::renewal::Renewal;
 use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
 use crate::storage::{Entry, Found, LocalCache, Ready, Stay};
 use crate::tag::{Stamp, TagWriter, Tags};
@@ -40,6 +41,7 @@ pub(crate) struct Chain {
     /// What the digests of its entries begin with.
     seed: u64,
     jitter: Option<Jitter>,
+    renewal: Option<Renewal>,
     pub(crate) bulkhead: Option<Arc<Bulkhead>>,
     door: Option<Door>,
     pub(crate) counters: NodeCounters,
@@ -84,6 +86,14 @@ impl Chain {
             ttl,
             counters: Arc::new(TierCounters::new()),
         };
+        if meta.soft_timeout().is_some() && meta.stale().is_none() {
+            let node = meta.name();
+            let message = format!(
+                "`soft_timeout` of `{node}` is how long to wait where there is an old value: say how long it is \
+                 kept by `stale`"
+            );
+            return Err(Error::node_config(node, message));
+        }
         let tiers = meta.tiers().iter();
         let tiers = tiers
             .map(|tier| Ok(link(find(tier.storage())?, tier.storage(), tier.ttl())))
@@ -94,6 +104,7 @@ impl Chain {
         Ok(Self {
             bulkhead: bulkhead.transpose()?,
             jitter: jitter(&meta)?,
+            renewal: renewal(&meta)?,
             door: door(&meta)?,
             id: TypeId::of::<N>(),
             site: N::site(),
@@ -171,7 +182,7 @@ impl Chain {
             Origin::Loaded => Source::Loaded,
             Origin::Joined => Source::Joined,
         };
-        Cached::new(landed.value, source, landed.age)
+        Cached::new(landed.value, source, landed.age, landed.is_stale)
     }
 
     /// How long a value with so much life left is kept in one of the tiers; `None` is for ever.
@@ -180,29 +191,46 @@ impl Chain {
         shortest(link.ttl.map(|ttl| self.jittered(ttl, draw)), left)
     }
 
+    /// How long an entry is in a tier at most, its time to live over or not; `None` is for ever.
+    pub(crate) fn kept(&self, link: &Link) -> Option<Duration> {
+        let stale = self.meta.stale().unwrap_or_default();
+        link.ttl.map(|ttl| ttl.saturating_add(stale))
+    }
+
     /// `ttl` less the random part that belongs to `draw`.
     fn jittered(&self, ttl: Duration, draw: u64) -> Duration {
         let jitter = self.jitter.as_ref();
         jitter.map_or(ttl, |jitter| jitter.shortened(ttl, draw))
     }
 
-    /// How a value with so much life left stays in a local tier.
+    /// How a value that was loaded stays in a local tier for so long. `draw` is as for [`ttl`](Self::ttl).
     pub(crate) fn stay(
         &self,
         cache: &LocalCache,
         value: &dyn Any,
         ttl: Option<Duration>,
-        age: Duration,
-        stamp: Option<&Arc<Stamp>>,
+        draw: u64,
     ) -> Stay {
         let weigh = || self.meta.weigh(value);
+        let renewal = self.renewal.as_ref();
         Stay {
             ttl,
-            age,
+            age: Duration::ZERO,
             idle: self.meta.idle(),
             weight: if cache.is_weighted() { weigh() } else { 1 },
-            stamp: stamp.cloned(),
+            stamp: None,
+            stale: self.meta.stale(),
+            is_stale: false,
+            renewed: renewal
+                .zip(ttl)
+                .map(|(renewal, ttl)| renewal.moment(ttl, draw)),
         }
+    }
+
+    /// Whether a value is to be renewed that is so old, and has so much life left.
+    pub(crate) fn renews(&self, age: Duration, left: Option<Duration>, draw: u64) -> bool {
+        let renewal = self.renewal.as_ref().zip(left);
+        renewal.is_some_and(|(renewal, left)| age >= renewal.moment(age.saturating_add(left), draw))
     }
 
     /// Checks the options that are about local tiers.
@@ -274,11 +302,6 @@ impl Link {
         }
     }
 
-    /// How long entries are kept; `None` is for ever.
-    pub(crate) fn ttl(&self) -> Option<Duration> {
-        self.ttl
-    }
-
     pub(crate) fn local(&self) -> Option<&Arc<LocalCache>> {
         match &self.storage {
             Ready::Local(cache) => Some(cache),
@@ -308,6 +331,18 @@ fn jitter(meta: &Meta) -> Result<Option<Jitter>> {
         })
     });
     jitter.transpose()
+}
+
+/// What the option `refresh_at` says.
+fn renewal(meta: &Meta) -> Result<Option<Renewal>> {
+    let renewal = meta.refresh_at().map(|from| {
+        Renewal::new(from).ok_or_else(|| {
+            let node = meta.name();
+            let message = format!("`refresh_at` of `{node}` is {from}: it is above 0 and below 1");
+            Error::node_config(node, message)
+        })
+    });
+    renewal.transpose()
 }
 
 /// What the option `doorkeeper` says.

@@ -61,8 +61,9 @@ pub(crate) struct Span {
 pub(crate) struct Opened<'a> {
     /// The value's bytes.
     pub(crate) value: &'a [u8],
-    /// How long it may still be kept; `None` is for ever.
+    /// How long it may still be kept; `None` is for ever. Of one whose time is over, for how long as an old value.
     pub(crate) left: Option<Duration>,
+    pub(crate) is_stale: bool,
     /// How long ago it was loaded.
     pub(crate) age: Duration,
     /// The tags that it had when it was written.
@@ -182,8 +183,13 @@ impl Seal {
         Ok(frame.into())
     }
 
-    /// Checks a frame and returns what is in it.
-    pub(crate) fn open<'a>(&self, frame: &'a [u8], now: Duration) -> Result<Opened<'a>, Miss> {
+    /// Checks a frame and returns what is in it, unless its time has been over for `stale`.
+    pub(crate) fn open<'a>(
+        &self,
+        frame: &'a [u8],
+        now: Duration,
+        stale: Duration,
+    ) -> Result<Opened<'a>, Miss> {
         let (body, checksum) = frame.split_last_chunk::<CHECKSUM>().ok_or(Miss::Corrupt)?;
         if body.len() < HEADER {
             return Err(Miss::Corrupt);
@@ -210,14 +216,20 @@ impl Seal {
         if word(8) != self.fingerprint {
             return Err(Miss::Schema);
         }
-        let left = match word(32) {
-            NEVER => None,
-            expires => Some(Duration::from_millis(expires.saturating_sub(millis(now)))),
+        let now = millis(now);
+        let (left, is_stale) = match word(32) {
+            NEVER => (None, false),
+            expires if now < expires => (Some(expires - now), false),
+            expires => {
+                let left = expires.saturating_add(millis(stale)).saturating_sub(now);
+                (Some(left), true)
+            }
         };
+        let left = left.map(Duration::from_millis);
         if left == Some(Duration::ZERO) {
             return Err(Miss::Expired);
         }
-        let age = Duration::from_millis(millis(now).saturating_sub(word(24)));
+        let age = Duration::from_millis(now.saturating_sub(word(24)));
         let (tags, value) = if names_tags(header) {
             Listed::split(value).ok_or(Miss::Corrupt)?
         } else {
@@ -226,6 +238,7 @@ impl Seal {
         Ok(Opened {
             value,
             left,
+            is_stale,
             age,
             tags,
         })
@@ -244,6 +257,7 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1000);
     const AGE: Duration = Duration::from_secs(5);
     const TTL: Duration = Duration::from_secs(60);
+    const FRESH: Duration = Duration::ZERO;
 
     fn frame(ttl: Option<Duration>) -> Bytes {
         tagged(ttl, &[])
@@ -279,38 +293,52 @@ mod tests {
             Ok(Opened {
                 value,
                 left,
+                is_stale: false,
                 age,
                 tags,
             })
         };
-        assert_eq!(SEAL.open(&frame(None), NOW), opened(None, AGE));
+        assert_eq!(SEAL.open(&frame(None), NOW, FRESH), opened(None, AGE));
         let passed = Duration::from_secs(20);
         let left = Some(Duration::from_secs(40));
         assert_eq!(
-            SEAL.open(&frame(Some(TTL)), NOW + passed),
+            SEAL.open(&frame(Some(TTL)), NOW + passed, FRESH),
             opened(left, AGE + passed)
         );
         // By a clock that is behind the one it was written by.
         let before = Duration::from_secs(991);
         assert_eq!(
-            SEAL.open(&frame(None), before),
+            SEAL.open(&frame(None), before, FRESH),
             opened(None, Duration::ZERO)
         );
     }
 
     #[test]
+    fn opens_an_old_one_for_who_takes_it() {
+        let (frame, second) = (frame(Some(TTL)), Duration::from_secs(1));
+        let open = |after, stale| SEAL.open(&frame, NOW + TTL + after, stale);
+        let old = open(second, 5 * second).expect("it is old for 1 of 5 s");
+        assert_eq!((old.is_stale, old.left), (true, Some(4 * second)));
+        assert_eq!(old.age, AGE + TTL + second);
+        assert_eq!(open(5 * second, 5 * second), Err(Miss::Expired));
+        assert_eq!(open(second, FRESH), Err(Miss::Expired));
+        let fresh = SEAL.open(&frame, NOW, 5 * second).expect("it is fresh");
+        assert_eq!((fresh.is_stale, fresh.left), (false, Some(TTL)));
+    }
+
+    #[test]
     fn says_why_it_does_not_open() {
         let frame = frame(Some(TTL));
-        assert_eq!(SEAL.open(&frame, NOW + TTL), Err(Miss::Expired));
+        assert_eq!(SEAL.open(&frame, NOW + TTL, FRESH), Err(Miss::Expired));
         let seal = |codec, fingerprint, digest| Seal {
             codec,
             fingerprint,
             digest,
         };
-        assert_eq!(seal(9, 2, 3).open(&frame, NOW), Err(Miss::Codec));
-        assert_eq!(seal(1, 9, 3).open(&frame, NOW), Err(Miss::Schema));
-        assert_eq!(seal(1, 2, 9).open(&frame, NOW), Err(Miss::Foreign));
-        assert_eq!(SEAL.open(b"", NOW), Err(Miss::Corrupt));
+        assert_eq!(seal(9, 2, 3).open(&frame, NOW, FRESH), Err(Miss::Codec));
+        assert_eq!(seal(1, 9, 3).open(&frame, NOW, FRESH), Err(Miss::Schema));
+        assert_eq!(seal(1, 2, 9).open(&frame, NOW, FRESH), Err(Miss::Foreign));
+        assert_eq!(SEAL.open(b"", NOW, FRESH), Err(Miss::Corrupt));
     }
 
     #[test]
@@ -320,7 +348,7 @@ mod tests {
         let end = frame.len() - CHECKSUM;
         let checksum = xxh3_64(&frame[..end]).to_le_bytes();
         frame[end..].copy_from_slice(&checksum);
-        assert_eq!(SEAL.open(&frame, NOW), Err(Miss::Foreign));
+        assert_eq!(SEAL.open(&frame, NOW, FRESH), Err(Miss::Foreign));
     }
 
     #[test]
@@ -328,7 +356,7 @@ mod tests {
         let tags = tags();
         let frame = tagged(None, &tags);
         assert!(names_tags(&frame) && !names_tags(&tagged(None, &[])));
-        let opened = SEAL.open(&frame, NOW).expect("it is whole");
+        let opened = SEAL.open(&frame, NOW, FRESH).expect("it is whole");
         assert_eq!(opened.value, b"the value");
         let listed: Vec<_> = opened.tags.into_iter().collect();
         assert!(
@@ -346,21 +374,24 @@ mod tests {
         let end = frame.len() - CHECKSUM;
         let checksum = xxh3_64(&frame[..end]).to_le_bytes();
         frame[end..].copy_from_slice(&checksum);
-        assert_eq!(SEAL.open(&frame, NOW), Err(Miss::Corrupt));
+        assert_eq!(SEAL.open(&frame, NOW, FRESH), Err(Miss::Corrupt));
     }
 
     #[test]
     fn every_cut_and_every_flipped_bit_is_a_miss() {
         let frame = tagged(Some(TTL), &tags());
         for end in 0..frame.len() {
-            assert!(SEAL.open(&frame[..end], NOW).is_err(), "cut at {end}");
+            assert!(
+                SEAL.open(&frame[..end], NOW, FRESH).is_err(),
+                "cut at {end}"
+            );
         }
         for bit in 0..frame.len() * 8 {
             let mut damaged = frame.to_vec();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert!(SEAL.open(&damaged, NOW).is_err(), "bit {bit}");
+            assert!(SEAL.open(&damaged, NOW, FRESH).is_err(), "bit {bit}");
         }
         let longer = [&frame[..], b"x"].concat();
-        assert!(SEAL.open(&longer, NOW).is_err());
+        assert!(SEAL.open(&longer, NOW, FRESH).is_err());
     }
 }

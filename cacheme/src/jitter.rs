@@ -30,7 +30,7 @@ impl Jitter {
 }
 
 /// The upper bits as a number from 0 to below 1.
-fn unit(bits: u64) -> f64 {
+pub(crate) fn unit(bits: u64) -> f64 {
     /// What an `f64` holds exactly.
     const BITS: u32 = 53;
     #[expect(clippy::cast_precision_loss, reason = "both fit")]

@@ -100,6 +100,7 @@ mod panic;
 #[doc(hidden)]
 pub mod private;
 mod registry;
+mod renewal;
 mod runtime;
 #[cfg_attr(
     not(any(feature = "bincode", feature = "json", feature = "msgpack")),

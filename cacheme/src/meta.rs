@@ -40,6 +40,10 @@ pub struct Meta {
     weight: Option<Weight>,
     doorkeeper: Option<Doorkeeper>,
     tags: Vec<Cow<'static, str>>,
+    stale: Option<Duration>,
+    soft_timeout: Option<Duration>,
+    hard_timeout: Option<Duration>,
+    refresh_at: Option<f64>,
 }
 
 impl Meta {
@@ -64,6 +68,10 @@ impl Meta {
             weight: None,
             doorkeeper: None,
             tags: Vec::new(),
+            stale: None,
+            soft_timeout: None,
+            hard_timeout: None,
+            refresh_at: None,
         }
     }
 
@@ -152,6 +160,36 @@ impl Meta {
         self
     }
 
+    /// Keeps values for `stale` beyond their time to live, for requests whose load fails.
+    #[must_use]
+    pub fn with_stale(mut self, stale: Duration) -> Self {
+        self.stale = Some(stale);
+        self
+    }
+
+    /// Has a request wait no longer than `timeout` where there is a [stale](Self::with_stale) value; zero is not at
+    /// all. The first use of a node without `stale` is an error.
+    #[must_use]
+    pub fn with_soft_timeout(mut self, timeout: Duration) -> Self {
+        self.soft_timeout = Some(timeout);
+        self
+    }
+
+    /// Ends loads after `timeout` instead of the runtime's [`load_timeout`](crate::Builder::load_timeout).
+    #[must_use]
+    pub fn with_hard_timeout(mut self, timeout: Duration) -> Self {
+        self.hard_timeout = Some(timeout);
+        self
+    }
+
+    /// Has a value renewed by a request that comes after this part of its time to live, above 0 and below 1; the first
+    /// use of the node is an error if it isn't.
+    #[must_use]
+    pub fn with_refresh_at(mut self, part: f64) -> Self {
+        self.refresh_at = Some(part);
+        self
+    }
+
     /// The type's name, without its module.
     pub fn name(&self) -> &str {
         &self.name
@@ -210,6 +248,26 @@ impl Meta {
     /// The patterns of the tags that all values of the node have, with `{}` in place of each field.
     pub fn tags(&self) -> &[Cow<'static, str>] {
         &self.tags
+    }
+
+    /// How long values are kept beyond their time to live, for requests whose load fails.
+    pub fn stale(&self) -> Option<Duration> {
+        self.stale
+    }
+
+    /// How long a request waits where there is a stale value; `None` is as long as it takes.
+    pub fn soft_timeout(&self) -> Option<Duration> {
+        self.soft_timeout
+    }
+
+    /// When loads are ended; `None` is when the runtime says.
+    pub fn hard_timeout(&self) -> Option<Duration> {
+        self.hard_timeout
+    }
+
+    /// The part of its time to live after which a value is renewed by who asks for it.
+    pub fn refresh_at(&self) -> Option<f64> {
+        self.refresh_at
     }
 
     pub(crate) fn has_weight(&self) -> bool {

@@ -44,6 +44,8 @@ const CACHED: &[&str] = &[
     "idle",
     "doorkeeper",
     "tags",
+    "stale",
+    "hard_timeout",
     "node",
     "runtime",
     "associated",

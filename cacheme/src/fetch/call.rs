@@ -53,7 +53,7 @@ impl Cacheme {
             Err(error) => return without(shape, error, load).await,
         };
         if reads == Reads::Tiers
-            && let Some(value) = fetch.hit(self.scope(), &node)
+            && let Some((value, _)) = fetch.hit(self.scope(), &node)
         {
             return shape.join(value);
         }
@@ -212,11 +212,15 @@ where
         group.over().await;
         own
     });
-    if let Some(own) = own.await {
-        return own;
-    }
+    let own = own.await;
     let outcome = group.into_outcome();
     let outcome = outcome.unwrap_or_else(|| Err(Error::lost(meta.name())));
+    match (own, &outcome) {
+        // It has failed, and there is an old value.
+        (Some(_), Ok(value)) if value.is_stale => {}
+        (Some(own), _) => return own,
+        (None, _) => {}
+    }
     match (outcome, load) {
         (Ok(value), _) => shape.join(value.into_value()),
         (Err(error), Some(load)) => without(shape, error, load).await,

@@ -13,11 +13,12 @@ use super::{Boarding, Fetch, Reads, Source};
 use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
-use crate::flight::{Group, Led, Purpose, Table};
+use crate::flight::{Group, Purpose, Table};
 use crate::load::{Load, LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
+use crate::storage::Due;
 
 /// The rest of a `get` that wasn't a hit.
 type Miss<'a, V> = Pin<Box<dyn Future<Output = Result<V>> + Send + 'a>>;
@@ -50,7 +51,10 @@ impl Cacheme {
         poll_fn(move |cx| {
             if let Some(node) = node.take() {
                 let fetch = self.fetch::<N>()?;
-                if let Some(value) = fetch.hit(self.scope(), &node) {
+                if let Some((value, due)) = fetch.hit(self.scope(), &node) {
+                    if due == Due::Now {
+                        fetch.renew_soon(self, vec![node], fetch.source());
+                    }
                     return Poll::Ready(Ok(value));
                 }
                 miss = Some(Box::pin(async move {
@@ -100,7 +104,10 @@ impl Cacheme {
         L: Future<Output = LoadResult<V>> + Send + 'static,
     {
         let fetch = self.fetch::<N>()?;
-        if let Some(value) = fetch.hit(self.scope(), &node) {
+        if let Some((value, due)) = fetch.hit(self.scope(), &node) {
+            if due == Due::Now {
+                fetch.renew_soon(self, vec![node], load_with(load));
+            }
             return Ok(value);
         }
         let entry = Box::pin(fetch.miss(self, node, || load_with(load))).await?;
@@ -168,7 +175,10 @@ impl<N: Node> Fetch<N> {
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Passed, 1);
         let prefix = runtime.prefix();
-        let group = self.group(Purpose::Load, prefix.scope, node);
+        let (group, patience) = (
+            self.group(Purpose::Load, prefix.scope, node),
+            self.patience(),
+        );
         loop {
             let boarding = {
                 let mut table = self.flights.lock();
@@ -184,8 +194,14 @@ impl<N: Node> Fetch<N> {
                     waiting.share();
                     // Before the wait, which may be cancelled.
                     counters.add(NodeEvent::Joined, 1);
-                    if let Some(outcome) = waiting.outcome().await {
-                        return outcome.map(Landed::joined);
+                    let outcome = waiting.outcome();
+                    match self
+                        .or_old(runtime, &prefix, group.aim(0), patience, outcome)
+                        .await
+                    {
+                        Ok(Some(outcome)) => return outcome.map(Landed::joined),
+                        Ok(None) => {}
+                        Err(old) => return Ok(old),
                     }
                     // Its tokio runtime is gone: a request anew, and somebody has to lead.
                     counters.add(NodeEvent::Passed, 1);
@@ -193,19 +209,21 @@ impl<N: Node> Fetch<N> {
                 Boarding::Leads(started) => {
                     let (legs, reads) = (vec![Leg::of(0)], Reads::Tiers);
                     let led = self.depart(runtime, &prefix, started, legs, source(), reads)?;
-                    return self.outcome(&led, group).await;
+                    let over = led.until(group.over());
+                    return match self
+                        .or_old(runtime, &prefix, group.aim(0), patience, over)
+                        .await
+                    {
+                        Ok(()) => self.outcome(group),
+                        Err(old) => Ok(old),
+                    };
                 }
             }
         }
     }
 
-    /// Does the work of one flight, and has its outcome.
-    pub(super) async fn outcome<V: Clone>(
-        &self,
-        led: &Led,
-        group: Arc<Group<N, Landed<V>>>,
-    ) -> Result<Landed<V>> {
-        led.until(group.over()).await;
+    /// The outcome of one flight, which has ended.
+    pub(super) fn outcome<V: Clone>(&self, group: Arc<Group<N, Landed<V>>>) -> Result<Landed<V>> {
         let outcome = group.into_outcome();
         outcome.unwrap_or_else(|| Err(Error::lost(self.chain().meta.name())))
     }

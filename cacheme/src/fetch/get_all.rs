@@ -1,5 +1,6 @@
 //! Many values at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::run::Leg;
@@ -12,6 +13,7 @@ use crate::load::Load;
 use crate::node::{Id, Node};
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::NodeEvent;
+use crate::storage::Due;
 
 impl Cacheme {
     /// The values of `nodes`, in their order; a node that is there twice gives its value twice.
@@ -70,7 +72,11 @@ impl<N: Node> Fetch<N> {
     ) -> Result<Values<V>> {
         let prefix = runtime.prefix();
         let (mut values, missing) = if runtime.is_enabled() {
-            self.split(prefix.scope, nodes)
+            let (values, missing, due) = self.split(prefix.scope, nodes);
+            if !due.is_empty() {
+                self.renew_soon(runtime, due, Source::Own(load()));
+            }
+            (values, missing)
         } else {
             let values = vec![None; nodes.len()];
             let aims = nodes.into_iter();
@@ -84,22 +90,27 @@ impl<N: Node> Fetch<N> {
         Ok(values)
     }
 
-    /// Takes what the leading local tiers have.
+    /// Takes what the leading local tiers have. The nodes in the third place are to be renewed.
     fn split<V: Cacheable<N::Codec>>(
         &self,
         scope: u64,
         nodes: Vec<N>,
-    ) -> (Values<V>, Vec<Wanted<N>>) {
+    ) -> (Values<V>, Vec<Wanted<N>>, Vec<N>) {
         let mut values = Vec::with_capacity(nodes.len());
-        let mut missing = Vec::new();
+        let (mut missing, mut due) = (Vec::new(), Vec::new());
         for (place, node) in nodes.into_iter().enumerate() {
-            let value = self.hit(scope, &node);
-            if value.is_none() {
+            let hit = self.hit(scope, &node);
+            values.push(hit.map(|(value, is_due)| {
+                if is_due == Due::Now {
+                    due.push(node.duplicate());
+                }
+                Ok(value)
+            }));
+            if values[place].is_none() {
                 missing.push((place, self.flights.aim(scope, Id(node))));
             }
-            values.push(value.map(Ok));
         }
-        (values, missing)
+        (values, missing, due)
     }
 
     /// Gets the missing values from flights.
@@ -112,19 +123,25 @@ impl<N: Node> Fetch<N> {
         load: impl Fn() -> Loader<N, V>,
     ) -> Result<()> {
         self.value_type::<V>()?;
-        let counters = &self.chain().counters;
+        let (counters, patience) = (&self.chain().counters, self.patience());
         while !missing.is_empty() {
             counters.add(NodeEvent::Passed, missing.len());
             let (wanted, aims): (Vec<_>, Vec<_>) = std::mem::take(&mut missing).into_iter().unzip();
             let group = Group::many(&self.flights, Purpose::Load, aims);
             let boarded = self.board_all(runtime, &group);
+            let mut old = HashMap::new();
             if let Some(started) = boarded.started {
                 let (source, reads) = (Source::Own(load()), Reads::Tiers);
                 let led = self.depart(runtime, prefix, started, boarded.legs, source, reads)?;
-                led.until(group.over()).await;
+                let over = led.until(group.over());
+                let over = self
+                    .or_all_old(runtime, prefix, &group, patience, over)
+                    .await;
+                old.extend(over.err().into_iter().flatten());
             }
             let mut lost = None;
             group.hand_out(|place, outcome| {
+                let outcome = outcome.or_else(|| old.remove(&place).map(Ok));
                 let outcome = outcome.unwrap_or_else(|| {
                     let new = || Error::lost(self.chain().meta.name());
                     Err(lost.get_or_insert_with(new).clone())
@@ -136,7 +153,11 @@ impl<N: Node> Fetch<N> {
                 values[wanted[place]] = value;
             }
             for (place, waiting) in boarded.joined {
-                match waiting.outcome().await {
+                let outcome = waiting.outcome();
+                let outcome = self
+                    .or_old(runtime, prefix, waiting.aim(), patience, outcome)
+                    .await;
+                match outcome.unwrap_or_else(|old| Some(Ok(old))) {
                     Some(outcome) => {
                         values[wanted[place]] = Some(outcome.map(Landed::into_value));
                     }

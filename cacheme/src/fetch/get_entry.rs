@@ -5,6 +5,7 @@ use crate::cached::{Cached, Landed};
 use crate::error::Result;
 use crate::load::Load;
 use crate::runtime::Cacheme;
+use crate::storage::Due;
 use crate::switch::NOWHERE;
 
 impl Cacheme {
@@ -44,7 +45,12 @@ impl Cacheme {
     pub async fn get_entry<N: Load>(&self, node: N) -> Result<Cached<N::Value>> {
         let fetch = self.fetch::<N>()?;
         let landed = match fetch.hit_entry(self.scope(), &node) {
-            Some(landed) => landed,
+            Some(landed) => {
+                if fetch.is_due(self.scope(), &node) {
+                    fetch.renew_soon(self, vec![node], fetch.source());
+                }
+                landed
+            }
             None => Box::pin(fetch.miss(self, node, || fetch.source())).await?,
         };
         Ok(fetch.chain().cached(landed))
@@ -70,5 +76,13 @@ impl<N: Load> Fetch<N> {
             }
         }
         None
+    }
+
+    /// Whether what the nearest tier has is to be renewed.
+    fn is_due(&self, scope: u64, node: &N) -> bool {
+        let nearest = self.nearest.as_ref();
+        let nearest = nearest.filter(|_| self.chain.meta.refresh_at().is_some());
+        let hit = nearest.map(|nearest| nearest.cache.get::<N, N::Value>(scope, node));
+        matches!(hit, Some(Ok((_, Due::Now))))
     }
 }

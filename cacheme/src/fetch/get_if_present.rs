@@ -72,7 +72,7 @@ impl Cacheme {
     pub(crate) async fn find<N: Node, V: Cacheable<N::Codec>>(&self, node: N) -> Result<Option<V>> {
         let fetch = self.fetch::<N>()?;
         match fetch.hit(self.scope(), &node) {
-            Some(value) => Ok(Some(value)),
+            Some((value, _)) => Ok(Some(value)),
             None => Box::pin(fetch.find(self, node)).await,
         }
     }

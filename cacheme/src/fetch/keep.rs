@@ -44,17 +44,21 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             {
                 continue;
             }
+            let draw = self.started.draw(arrived.leg.place);
             for link in &self.chain().tiers[..arrived.lacking] {
-                if let Some(cache) = link.local() {
-                    let (node, value) = (aim.node().duplicate(), arrived.value.clone());
-                    let ttl = self
-                        .chain()
-                        .ttl(link, left, self.started.draw(arrived.leg.place));
-                    let stamp = arrived.leg.stamp.as_ref();
-                    let stay = self.chain().stay(cache, &value, ttl, age, stamp);
-                    cache.put(aim.scope, node, value, stay);
-                    link.counters.wrote(1);
+                let Some(cache) = link.local() else {
+                    continue;
+                };
+                let (node, value) = (aim.node().duplicate(), arrived.value.clone());
+                let ttl = self.chain().ttl(link, left, draw);
+                let mut stay = self.chain().stay(cache, &value, ttl, draw);
+                stay.age = age;
+                stay.stamp.clone_from(&arrived.leg.stamp);
+                if let Some(stale) = arrived.stale {
+                    stay.make_old(stale);
                 }
+                cache.put(aim.scope, node, value, &stay);
+                link.counters.wrote(1);
             }
         }
     }
@@ -70,8 +74,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             let Some(remote) = link.remote() else {
                 continue;
             };
-            let lacks =
-                |arrived: &&Arrived<V>| arrived.lacking > place && self.is_current(&arrived.leg);
+            let lacks = |arrived: &&Arrived<V>| {
+                arrived.lacking > place && arrived.stale.is_none() && self.is_current(&arrived.leg)
+            };
             let lacking: Vec<_> = arrived.iter().filter(lacks).collect();
             if seen.down.contains(&place) {
                 // It has just cost its deadline, or wasn't asked, and would be no better now.
@@ -108,7 +113,8 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             .filter_map(|arrived| arrived.leg.stamp.as_ref());
         let new: Vec<_> = stamps.flat_map(|stamp| marks.unknown(stamp)).collect();
         if !new.is_empty() {
-            tier.mark(marks, new.into_iter(), link.ttl()).await;
+            tier.mark(marks, new.into_iter(), self.chain().kept(link))
+                .await;
         }
         let now = tier.now();
         let mut outcome = Ok(());
@@ -194,8 +200,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         let seal = self.value_type.seal(leg.digest());
         let frame = seal.close(span, &tags.transpose()?.unwrap_or_default(), encode)?;
         let entry = Entry::new(key.clone(), frame);
+        let stale = self.chain().meta.stale().unwrap_or_default();
         Ok(Some(match span.ttl {
-            Some(ttl) => entry.with_ttl(ttl),
+            Some(ttl) => entry.with_ttl(ttl.saturating_add(stale)),
             None => entry,
         }))
     }

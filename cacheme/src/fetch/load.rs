@@ -37,13 +37,15 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         for leg in open {
             match self.taken(&mut loaded, &arrived, leg.place) {
                 Ok((value, life)) => arrived.push(self.loaded(leg, value, life, reads)),
-                Err(error) => failed.push((leg.place, Err(error))),
+                Err(error) => failed.push((leg, error)),
             }
         }
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Loaded, arrived.len());
         counters.add(NodeEvent::Failed, failed.len());
-        self.started.land(failed);
+        if !failed.is_empty() {
+            self.fail(failed, reads == Reads::Tiers).await;
+        }
         arrived
     }
 
@@ -90,6 +92,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             at,
             until: life.until(|| at),
             lacking: if is_kept { chain.tiers.len() } else { 0 },
+            stale: None,
         }
     }
 
@@ -128,8 +131,9 @@ impl Call {
     ) -> Result<Loaded<N, V>> {
         let node = self.chain.meta.name();
         let bulkhead = self.chain.bulkhead.clone();
-        let cx = LoadContext::new(self.runtime.clone(), node, bulkhead);
-        let deadline = self.runtime.load_timeout();
+        let deadline = self.chain.meta.hard_timeout();
+        let deadline = deadline.unwrap_or_else(|| self.runtime.load_timeout());
+        let cx = LoadContext::new(self.runtime.clone(), node, bulkhead, deadline);
         let started = Instant::now();
         let loading = pin!(async {
             let _inside = cx.enter().await?;

@@ -23,21 +23,40 @@ use crate::tag::mark::{self, Mark};
 #[derive(Debug, Default)]
 pub(super) struct Marks(HashMap<Arc<str>, Option<Mark>>);
 
-/// A remote tier as a request uses it.
+/// What a request has in common for all tiers.
 #[derive(Clone, Copy)]
-pub(super) struct Tagged<'a> {
-    pub(super) remote: Remote<'a>,
+pub(super) struct Request<'a> {
     pub(super) runtime: &'a Cacheme,
     pub(super) prefix: &'a Prefix,
     pub(super) value_type: ValueType,
-    /// How many invalidations of tags there had been when the request began.
+    /// How many invalidations of tags there had been when it began.
     pub(super) since: u64,
+}
+
+/// A remote tier as a request uses it.
+#[derive(Clone, Copy)]
+pub(super) struct Tagged<'a> {
+    remote: Remote<'a>,
+    request: Request<'a>,
+    /// How long after their time entries are read.
+    stale: Duration,
+}
+
+impl<'a> Request<'a> {
+    /// A tier, whose entries are read for `stale` after their time.
+    pub(super) fn of(self, remote: Remote<'a>, stale: Duration) -> Tagged<'a> {
+        Tagged {
+            remote,
+            request: self,
+            stale,
+        }
+    }
 }
 
 impl Tagged<'_> {
     /// The time by which the tier's entries expire.
     pub(super) fn now(self) -> Duration {
-        self.remote.now(&**self.runtime.clock())
+        self.remote.now(&**self.request.runtime.clock())
     }
 
     /// Reads the entries of these, and the marks of their tags with them; in another round trip the marks of tags
@@ -53,7 +72,11 @@ impl Tagged<'_> {
             let frames = legs.iter().zip(&frames);
             let opened = frames.filter_map(|(leg, frame)| {
                 let frame = frame.as_ref().ok().filter(|frame| names_tags(frame))?;
-                let opened = self.value_type.seal(leg.digest()).open(frame, now);
+                let opened = self
+                    .request
+                    .value_type
+                    .seal(leg.digest())
+                    .open(frame, now, self.stale);
                 Some(opened.ok()?.tags)
             });
             let named = opened.flatten().map(|(name, _)| Arc::from(name));
@@ -75,7 +98,7 @@ impl Tagged<'_> {
         for name in names {
             if !marks.0.contains_key(name) {
                 marks.0.insert(Arc::clone(name), None);
-                keys.push(mark::key(self.prefix.text(), name));
+                keys.push(mark::key(self.request.prefix.text(), name));
                 asked.push(Arc::clone(name));
             }
         }
@@ -98,13 +121,14 @@ impl Tagged<'_> {
         frame: &[u8],
         now: Duration,
     ) -> Result<Found<V>, Miss> {
-        let seal = self.value_type.seal(leg.digest());
+        let seal = self.request.value_type.seal(leg.digest());
         let Opened {
             value,
             left,
+            is_stale,
             age,
             tags,
-        } = seal.open(frame, now)?;
+        } = seal.open(frame, now, self.stale)?;
         let stamp = self.stamp(marks, leg, tags)?;
         let value = quietly(|| V::decode(value)).map_err(|_| Miss::Corrupt)?;
         Ok(Found {
@@ -112,6 +136,7 @@ impl Tagged<'_> {
             left,
             age,
             stamp,
+            is_stale,
         })
     }
 
@@ -137,9 +162,10 @@ impl Tagged<'_> {
         }
         let names = listed.into_iter().map(|(name, _)| name);
         Ok(self
+            .request
             .runtime
             .tags()
-            .stamp(self.prefix.scope, self.since, names))
+            .stamp(self.request.prefix.scope, self.request.since, names))
     }
 
     /// Sees to it that these tags have marks for as long as entries that are kept for `ttl`. Those that aren't
@@ -161,7 +187,7 @@ impl Tagged<'_> {
             if let Some(known) = known {
                 let mark = Mark::new(now, ttl);
                 *known = Some(mark);
-                entries.push(mark.entry(mark::key(self.prefix.text(), name), now));
+                entries.push(mark.entry(mark::key(self.request.prefix.text(), name), now));
                 made.push(name);
             }
         }

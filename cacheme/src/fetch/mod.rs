@@ -17,7 +17,9 @@ mod marks;
 mod peek;
 mod put;
 mod refresh;
+mod renewal;
 mod run;
+mod stale;
 
 pub(crate) use self::get::load_with;
 
@@ -41,7 +43,7 @@ use crate::meta::Meta;
 use crate::node::{Id, Node};
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::TierCounters;
-use crate::storage::{LocalCache, Ready};
+use crate::storage::{Due, LocalCache, Ready};
 use crate::switch::NOWHERE;
 
 /// A node type as a runtime knows it.
@@ -118,14 +120,18 @@ impl<N: Node> Fetch<N> {
         &self.chain
     }
 
-    /// The value in the nearest leading local tier that has one, counted.
+    /// The value in the nearest leading local tier that has one, counted, and whether it is to be renewed.
     #[inline]
-    pub(crate) fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
+    pub(crate) fn hit<V: Clone + Send + Sync + 'static>(
+        &self,
+        scope: u64,
+        node: &N,
+    ) -> Option<(V, Due)> {
         let nearest = self.nearest.as_ref()?;
         match nearest.cache.get(scope, node) {
-            Ok(value) => {
+            Ok(hit) => {
                 nearest.counters.hit();
-                Some(value)
+                Some(hit)
             }
             Err(_) if scope == NOWHERE => None,
             Err(reason) => {
@@ -135,15 +141,19 @@ impl<N: Node> Fetch<N> {
         }
     }
 
-    /// The value in a leading local tier behind the nearest one.
+    /// The same of a leading local tier behind the nearest one.
     #[cold]
-    fn hit_behind<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
+    fn hit_behind<V: Clone + Send + Sync + 'static>(
+        &self,
+        scope: u64,
+        node: &N,
+    ) -> Option<(V, Due)> {
         for (cache, link) in self.chain.leading().skip(1) {
             match cache.get(scope, node) {
-                Ok(value) => {
+                Ok(hit) => {
                     link.counters.hit();
                     self.refill::<V>(scope, node);
-                    return Some(value);
+                    return Some(hit);
                 }
                 Err(reason) => link.counters.miss(reason),
             }
@@ -165,9 +175,13 @@ impl<N: Node> Fetch<N> {
             for (cache, link) in missed {
                 let ttl = self.chain.ttl(link, found.left, draw);
                 let value = found.value.clone();
-                let stamp = found.stamp.as_ref();
-                let stay = self.chain.stay(cache, &value, ttl, found.age, stamp);
-                cache.put(scope, node.duplicate(), value, stay);
+                let mut stay = self.chain.stay(cache, &value, ttl, draw);
+                stay.age = found.age;
+                stay.stamp.clone_from(&found.stamp);
+                if let Some(left) = found.left.filter(|_| found.is_stale) {
+                    stay.make_old(left);
+                }
+                cache.put(scope, node.duplicate(), value, &stay);
                 link.counters.wrote(1);
             }
             return;

@@ -1,7 +1,9 @@
 //! A look at the tiers that leaves no trace.
 
+use std::time::Duration;
+
 use super::Fetch;
-use super::marks::{Marks, Tagged};
+use super::marks::{Marks, Request};
 use super::run::Leg;
 use crate::chain::Remote;
 use crate::codec::Cacheable;
@@ -48,13 +50,10 @@ impl Cacheme {
     ///
     /// Cancel safe: nothing is changed.
     pub async fn peek<N: Load>(&self, node: N) -> Result<Option<N::Value>> {
-        self.look(&node).await
-    }
-
-    /// As [`peek`](Self::peek), for a node that stays the caller's.
-    pub(crate) async fn look<N: Load>(&self, node: &N) -> Result<Option<N::Value>> {
         let fetch = self.fetch::<N>()?;
-        fetch.look(self, node, N::Value::clone, |value| value).await
+        fetch
+            .look(self, &node, N::Value::clone, |value| value)
+            .await
     }
 
     /// Whether a tier has a value of `node` that can be read. A look as that of
@@ -157,13 +156,13 @@ impl<N: Node> Fetch<N> {
         remote: Remote<'_>,
         leg: &Leg,
     ) -> Result<Result<Found<V>, Miss>> {
-        let tier = Tagged {
-            remote,
+        let request = Request {
             runtime,
             prefix,
             value_type: self.value_type::<V>()?,
             since,
         };
+        let tier = request.of(remote, Duration::ZERO);
         self.tokio()?;
         let mut marks = Marks::default();
         let frame = tier.read(&mut marks, std::slice::from_ref(leg)).await.pop();

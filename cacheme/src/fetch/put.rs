@@ -184,6 +184,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 at,
                 until: life.until(|| at),
                 lacking: self.chain().tiers.len(),
+                stale: None,
             }
         };
         values.map(arrive).collect()

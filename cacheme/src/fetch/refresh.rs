@@ -46,6 +46,7 @@ impl<N: Node> Fetch<N> {
         let started = self.flights.lock().start_one(&group);
         let (legs, reads) = (vec![Leg::of(0)], Reads::Nothing);
         let led = self.depart(runtime, &prefix, started, legs, source, reads)?;
-        Ok(self.outcome(&led, group).await?.into_value())
+        led.until(group.over()).await;
+        Ok(self.outcome(group)?.into_value())
     }
 }

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::marks::{Marks, Tagged};
+use super::marks::{Marks, Request, Tagged};
 use super::{Reads, Source, ValueType};
 use crate::cached::{Landed, Origin};
 use crate::chain::{Chain, Remote};
@@ -41,6 +41,7 @@ pub(super) struct Seen {
 }
 
 /// One flight of the batch.
+#[derive(Clone)]
 pub(super) struct Leg {
     /// Its place in the group.
     pub(super) place: usize,
@@ -64,6 +65,8 @@ pub(super) struct Arrived<V> {
     pub(super) until: Option<Duration>,
     /// How many tiers, the first ones, don't have the value and get it.
     pub(super) lacking: usize,
+    /// Of an old value, for how long it may be used as one, `until` it is asked for again at its source.
+    pub(super) stale: Option<Duration>,
 }
 
 impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
@@ -115,14 +118,15 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         {
             let names = open.iter().flat_map(Leg::tags);
             let marks = seen.marks(place);
-            self.tagged(remote).mark(marks, names, link.ttl()).await;
+            let ttl = self.chain().kept(link);
+            self.tagged(remote).mark(marks, names, ttl).await;
         }
     }
 
     /// Looks into the tiers. Flights whose value is there land with it, and it goes into the nearer
-    /// tiers; the others are returned.
+    /// tiers; the others are returned. So are those whose value is to be renewed; they have it by then.
     pub(super) async fn find(&self, requests: usize, open: Vec<Leg>, seen: &mut Seen) -> Vec<Leg> {
-        let (read, open) = self.read(open, seen).await;
+        let (mut read, mut open) = self.read(open, seen).await;
         let missed = requests - read.len();
         self.chain().counters.add(NodeEvent::Missed, missed);
         // Before the load, while they live; and these flights end here.
@@ -131,8 +135,25 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             self.started.answer(read.iter().map(Arrived::answer));
             let _ = Box::pin(self.keep_remote(&read, seen)).await;
         }
+        let due: Vec<_> = read
+            .extract_if(.., |arrived| self.renews(arrived))
+            .collect();
+        if !due.is_empty() {
+            self.started.answer(due.iter().map(Arrived::answer));
+            open.extend(due.into_iter().map(|arrived| arrived.leg));
+        }
         self.started.land(read.into_iter().map(Arrived::landing));
         open
+    }
+
+    /// Whether a value that a remote tier gave is to be renewed.
+    fn renews(&self, arrived: &Arrived<V>) -> bool {
+        let Origin::Tier(place) = arrived.origin else {
+            return false;
+        };
+        let left = arrived.until.map(|until| until.saturating_sub(arrived.at));
+        let draw = self.started.draw(arrived.leg.place);
+        self.chain().tiers[place].remote().is_some() && self.chain().renews(arrived.age, left, draw)
     }
 
     /// Gives the flights their keys and their nodes' tags. Those for which these can't be written land with that
@@ -167,15 +188,18 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         Ok(())
     }
 
-    /// A remote tier as this run uses it.
-    pub(super) fn tagged<'a>(&'a self, remote: Remote<'a>) -> Tagged<'a> {
-        Tagged {
-            remote,
+    pub(super) fn request(&self) -> Request<'_> {
+        Request {
             runtime: &self.runtime,
             prefix: &self.prefix,
             value_type: self.value_type,
             since: self.since,
         }
+    }
+
+    /// A remote tier as this run uses it.
+    pub(super) fn tagged<'a>(&'a self, remote: Remote<'a>) -> Tagged<'a> {
+        self.request().of(remote, Duration::ZERO)
     }
 
     /// Asks the tiers behind the leading local ones, in order, for what is still open.
@@ -265,12 +289,13 @@ impl Leg {
     }
 
     /// The flight with what a tier gave at this time.
-    fn arrives<V>(self, found: Found<V>, at: Duration, place: usize) -> Arrived<V> {
+    pub(super) fn arrives<V>(self, found: Found<V>, at: Duration, place: usize) -> Arrived<V> {
         let Found {
             value,
             left,
             age,
             stamp,
+            is_stale,
         } = found;
         Arrived {
             leg: Self { stamp, ..self },
@@ -280,6 +305,7 @@ impl Leg {
             at,
             until: left.map(|left| at.saturating_add(left)),
             lacking: place,
+            stale: left.filter(|_| is_stale),
         }
     }
 }
@@ -290,6 +316,7 @@ impl<V: Clone> Arrived<V> {
             value: self.value,
             origin: self.origin,
             age: self.age,
+            is_stale: self.stale.is_some(),
         };
         (self.leg.place, Ok(landed))
     }
@@ -299,6 +326,7 @@ impl<V: Clone> Arrived<V> {
             value: self.value.clone(),
             origin: self.origin,
             age: self.age,
+            is_stale: self.stale.is_some(),
         };
         (self.leg.place, Ok(landed))
     }

@@ -107,6 +107,12 @@ impl<N: Node, V> Group<N, V> {
         self.members()[place].outcome.get().is_some()
     }
 
+    /// The places of those that have no outcome yet.
+    pub(crate) fn open(&self) -> Vec<usize> {
+        let open = (0..self.len()).filter(|place| !self.has_ended(*place));
+        open.collect()
+    }
+
     /// Tells all who wait.
     pub(super) fn announce(&self) {
         self.changed.notify_waiters();

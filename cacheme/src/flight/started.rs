@@ -77,6 +77,11 @@ impl<N: Node, V> Started<N, V> {
         self.flights().lock().lets(self, place)
     }
 
+    /// Whether the flight of a place has an outcome.
+    pub(crate) fn is_answered(&self, place: usize) -> bool {
+        self.group.has_ended(place)
+    }
+
     /// Gives flights their outcomes, for all who wait and all who join from now on. They are still under
     /// way.
     pub(crate) fn answer(&self, answers: impl IntoIterator<Item = (usize, Result<V>)>) {

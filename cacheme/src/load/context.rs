@@ -30,6 +30,7 @@ struct Said {
     life: Mutex<Life>,
     bulkhead: Option<Arc<Bulkhead>>,
     place: Mutex<Option<Place>>,
+    deadline: Duration,
 }
 
 /// A load under way; dropping it ends its part in what `max_loads` allows.
@@ -42,7 +43,12 @@ impl Drop for Inside<'_> {
 }
 
 impl LoadContext {
-    pub(crate) fn new(runtime: Cacheme, node: &str, bulkhead: Option<Arc<Bulkhead>>) -> Self {
+    pub(crate) fn new(
+        runtime: Cacheme,
+        node: &str,
+        bulkhead: Option<Arc<Bulkhead>>,
+        deadline: Duration,
+    ) -> Self {
         Self {
             runtime,
             node: node.into(),
@@ -51,6 +57,7 @@ impl LoadContext {
                 life: Mutex::default(),
                 bulkhead,
                 place: Mutex::default(),
+                deadline,
             }),
         }
     }
@@ -62,7 +69,20 @@ impl LoadContext {
 
     /// A context for a part of this load, of which other things may be said.
     pub(super) fn of_another_load(&self) -> Self {
-        Self::new(self.runtime.clone(), &self.node, self.said.bulkhead.clone())
+        let Said {
+            bulkhead, deadline, ..
+        } = &*self.said;
+        Self::new(
+            self.runtime.clone(),
+            &self.node,
+            bulkhead.clone(),
+            *deadline,
+        )
+    }
+
+    /// How long the load may take.
+    pub(super) fn deadline(&self) -> Duration {
+        self.said.deadline
     }
 
     /// Begins the load, as soon as `max_loads` lets it.
@@ -188,9 +208,10 @@ impl LoadContext {
 
     /// The value that the node's tiers have, for a load that may find it unchanged at its source.
     ///
-    /// A [`refresh`](Cacheme::refresh) that returns it renews it: every tier has it anew, with its whole
-    /// time to live. A `get` loads only what no tier has, so there it is `None`, but for a value that came
-    /// meanwhile. It looks as [`peek`](Cacheme::peek) does, under the prefix that the runtime has now. The validator that the source asks for, such as an `ETag`, is best a part
+    /// A load that returns it renews it: every tier has it anew, with its whole time to live. So does a
+    /// [`refresh`](Cacheme::refresh). A `get` loads only what no tier has, so there it is what the node's `stale` keeps,
+    /// or one that is renewed ahead of its time by `refresh_at`. It looks as [`peek`](Cacheme::peek) does, under the
+    /// prefix that the runtime has now. The validator that the source asks for, such as an `ETag`, is best a part
     /// of the value.
     ///
     /// ```
@@ -225,13 +246,17 @@ impl LoadContext {
     ///
     /// # Errors
     ///
-    /// As [`peek`](Cacheme::peek). A storage that is down has no value.
+    /// When the set-up is wrong. A storage that is down has no value.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: nothing is changed.
     pub async fn previous<N: Load>(&self, node: &N) -> Result<Option<N::Value>> {
-        self.runtime.look(node).await
+        Ok(self
+            .runtime
+            .fetch::<N>()?
+            .previous(&self.runtime, node)
+            .await)
     }
 
     /// The state of type `T` that the runtime was given, such as a database pool.

@@ -96,7 +96,7 @@ async fn load_each<N: Load>(nodes: &[N], cx: &LoadContext) -> LoadResult<Loaded<
     cx.be_split();
     // Each of its loads has a place of its own instead.
     cx.leave();
-    let deadline = cx.runtime().load_timeout();
+    let deadline = cx.deadline();
     let room = Arc::new(Semaphore::new(cx.concurrency()));
     // Dropping the set, as when a deadline passes, aborts its tasks.
     let mut tasks = JoinSet::new();

@@ -24,11 +24,13 @@ pub(crate) enum NodeEvent {
     Called,
     /// Nanoseconds that a call of a loader took.
     Spent,
+    /// A value that was returned though its time to live was over.
+    Stale,
 }
 
 /// The counters of a node.
 #[derive(Debug)]
-pub(crate) struct NodeCounters(Striped<7>);
+pub(crate) struct NodeCounters(Striped<8>);
 
 impl NodeCounters {
     pub(crate) fn new() -> Self {
@@ -71,6 +73,7 @@ impl NodeCounters {
             loads: self.sum(NodeEvent::Loaded),
             failed_loads: self.sum(NodeEvent::Failed),
             load_calls: self.sum(NodeEvent::Called),
+            stale: self.sum(NodeEvent::Stale),
             load_time: Duration::from_nanos(self.sum(NodeEvent::Spent)),
             tiers,
         }

@@ -52,6 +52,7 @@ pub struct NodeStats {
     pub(super) failed_loads: u64,
     pub(super) load_calls: u64,
     pub(super) load_time: Duration,
+    pub(super) stale: u64,
     pub(super) tiers: Vec<TierStats>,
 }
 
@@ -117,6 +118,13 @@ impl NodeStats {
     pub fn mean_load_time(&self) -> Duration {
         let calls = u32::try_from(self.load_calls).unwrap_or(u32::MAX);
         self.load_time.checked_div(calls).unwrap_or_default()
+    }
+
+    /// Values that were returned though their time to live was over: for a load that failed, whoever waited for it,
+    /// and for each request that didn't wait for one. Hits in a local tier until such a value is loaded again aren't
+    /// counted.
+    pub fn stale(&self) -> u64 {
+        self.stale
     }
 
     /// The figures by tier, nearest first.
@@ -208,6 +216,9 @@ impl fmt::Display for NodeStats {
             self.loads,
             self.failed_loads,
         )?;
+        if self.stale > 0 {
+            write!(f, ", {} stale", self.stale)?;
+        }
         if self.load_calls > 0 {
             write!(f, ", {:.2?} a call", self.mean_load_time())?;
         }

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use cacheme_tinylfu::{Cache, Equivalent, Lookup, Policy};
 
+use super::extra::{Due, Extra};
 use super::url::{BadUrl, StorageUrl};
 use super::{Found, Stay};
 use crate::clock::Clock;
 use crate::node::Node;
 use crate::registry;
 use crate::stats::Miss;
-use crate::tag::Stamp;
 
 /// A storage in process, to be registered: how many entries it keeps and which it evicts.
 ///
@@ -130,7 +130,7 @@ pub(crate) struct LocalCache {
 }
 
 impl LocalCache {
-    /// The value of `node` among the entries of `scope`.
+    /// The value of `node` among the entries of `scope`, and whether it is to be renewed.
     ///
     /// Waits for no other reader, allocates nothing beyond what cloning the value does, and reads the
     /// clock only for an entry that expires.
@@ -139,27 +139,67 @@ impl LocalCache {
         &self,
         scope: u64,
         node: &N,
-    ) -> Result<V, Miss> {
-        self.read(scope, node, |held: &Held<N, V>| held.value.clone())
+    ) -> Result<(V, Due), Miss> {
+        self.read(scope, node, |held: &Held<N, V>| {
+            let due = match &held.extra {
+                None => Due::Later,
+                Some(extra) => extra.check(held.expires, &*self.clock)?,
+            };
+            Ok((held.value.clone(), due))
+        })
     }
 
-    /// As [`get`](Self::get), with the life left to the value and its age.
+    /// The value with the life left to it and its age.
     pub(crate) fn find<N: Node, V: Clone + Send + Sync + 'static>(
         &self,
         scope: u64,
         node: &N,
     ) -> Result<Found<V>, Miss> {
-        let read = |held: &Held<N, V>| {
-            let value = held.value.clone();
-            (value, held.expires, held.birth, held.stamp.clone())
-        };
-        let (value, expires, birth, stamp) = self.read(scope, node, read)?;
+        self.found(scope, node, |held, now| {
+            held.is_usable(now)?;
+            Ok(held.expires)
+        })
+    }
+
+    /// The same, with one that is kept beyond its life. What is left is for how long it is kept, then.
+    pub(crate) fn find_kept<N: Node, V: Clone + Send + Sync + 'static>(
+        &self,
+        scope: u64,
+        node: &N,
+    ) -> Result<Found<V>, Miss> {
+        self.found(scope, node, |held, now| {
+            let Some(extra) = &held.extra else {
+                return Ok(held.expires);
+            };
+            extra.is_current()?;
+            let is_over = held.expires.is_some_and(|end| end <= now);
+            Ok(if is_over {
+                extra.kept_until
+            } else {
+                held.expires
+            })
+        })
+    }
+
+    /// What is found, `end` saying until when it may be used.
+    fn found<N: Node, V: Clone + Send + Sync + 'static>(
+        &self,
+        scope: u64,
+        node: &N,
+        end: impl FnOnce(&Held<N, V>, Duration) -> Result<Option<Duration>, Miss>,
+    ) -> Result<Found<V>, Miss> {
         let now = self.clock.monotonic();
-        Ok(Found {
-            value,
-            left: expires.map(|at| at.saturating_sub(now)),
-            age: birth.age(now),
-            stamp,
+        self.read(scope, node, |held: &Held<N, V>| {
+            let end = end(held, now)?;
+            let extra = held.extra.as_ref();
+            let is_over = held.expires.is_some_and(|end| end <= now);
+            Ok(Found {
+                value: held.value.clone(),
+                left: end.map(|at| at.saturating_sub(now)),
+                age: held.birth.age(now),
+                stamp: extra.and_then(|extra| extra.stamp.clone()),
+                is_stale: is_over || extra.is_some_and(|extra| extra.is_stale),
+            })
         })
     }
 
@@ -172,7 +212,10 @@ impl LocalCache {
     ) -> Option<R> {
         let value = PhantomData;
         let sought: Sought<'_, N, V> = Sought { scope, node, value };
-        let read = |held: &Held<N, V>| held.is_current().then(|| read(&held.value));
+        let read = |held: &Held<N, V>| {
+            let usable = held.is_usable(self.clock.monotonic());
+            usable.is_ok().then(|| read(&held.value))
+        };
         self.entries
             .peek_key_value(&sought, |kept, ()| kept.as_held().and_then(read))
             .flatten()
@@ -183,17 +226,10 @@ impl LocalCache {
         &self,
         scope: u64,
         node: &N,
-        read: impl FnOnce(&Held<N, V>) -> R,
+        read: impl FnOnce(&Held<N, V>) -> Result<R, Miss>,
     ) -> Result<R, Miss> {
         let value = PhantomData;
         let sought: Sought<'_, N, V> = Sought { scope, node, value };
-        let read = |held: &Held<N, V>| {
-            if held.is_current() {
-                Ok(read(held))
-            } else {
-                Err(Miss::Invalidated)
-            }
-        };
         let found = self
             .entries
             .lookup_key_value(&sought, |kept, ()| kept.as_held().map(read));
@@ -209,29 +245,31 @@ impl LocalCache {
         scope: u64,
         node: N,
         value: V,
-        stay: Stay,
+        stay: &Stay,
     ) {
-        let Stay {
+        let now = self.clock.monotonic();
+        let kept = stay.kept();
+        let extra = stay.needs_extra().then(|| Extra::new(stay, now));
+        let &Stay {
             ttl,
             age,
             idle,
             weight,
-            stamp,
+            ..
         } = stay;
-        let now = self.clock.monotonic();
-        let kept = Kept(Box::new(Held {
+        let entry = Kept(Box::new(Held {
             scope,
             node,
             value,
             expires: ttl.map(|ttl| now.saturating_add(ttl)),
             birth: Birth::new(now, age),
             weight,
-            stamp,
+            extra: extra.map(Box::new),
         }));
-        match (ttl, idle) {
-            (ttl, Some(idle)) => self.entries.insert_with_idle(kept, (), ttl, idle),
-            (Some(ttl), None) => self.entries.insert_with_ttl(kept, (), ttl),
-            (None, None) => self.entries.insert(kept, ()),
+        match (kept, idle) {
+            (kept, Some(idle)) => self.entries.insert_with_idle(entry, (), kept, idle),
+            (Some(kept), None) => self.entries.insert_with_ttl(entry, (), kept),
+            (None, None) => self.entries.insert(entry, ()),
         };
     }
 
@@ -254,15 +292,21 @@ struct Held<N, V> {
     expires: Option<Duration>,
     birth: Birth,
     weight: u32,
-    /// Its tags, if it has any.
-    stamp: Option<Arc<Stamp>>,
+    /// What few entries have, in a place of its own so that the others are small.
+    extra: Option<Box<Extra>>,
 }
 
 impl<N, V> Held<N, V> {
-    /// Whether none of its tags has been invalidated.
-    #[inline]
-    fn is_current(&self) -> bool {
-        self.stamp.as_ref().is_none_or(|stamp| stamp.is_current())
+    /// Whether it is as it was put there: within its life, and with its tags.
+    fn is_usable(&self, now: Duration) -> Result<(), Miss> {
+        let Some(extra) = &self.extra else {
+            return Ok(());
+        };
+        extra.is_current()?;
+        match self.expires {
+            Some(end) if end <= now => Err(Miss::Expired),
+            _ => Ok(()),
+        }
     }
 }
 

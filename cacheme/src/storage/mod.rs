@@ -26,6 +26,11 @@ mod driver;
 mod embedded;
 #[cfg(feature = "encryption")]
 mod encrypted;
+#[cfg_attr(
+    not(feature = "local"),
+    expect(dead_code, reason = "local storages need it")
+)]
+mod extra;
 #[cfg(feature = "file")]
 mod file;
 #[cfg(any(feature = "encryption", feature = "mac"))]
@@ -52,6 +57,7 @@ mod url;
 
 #[cfg(feature = "encryption")]
 pub use self::encrypted::Encrypted;
+pub(crate) use self::extra::Due;
 #[cfg(feature = "file")]
 pub use self::file::{FileStorage, FileStorageBuilder};
 #[cfg(any(feature = "encryption", feature = "mac"))]
@@ -174,6 +180,8 @@ pub(crate) struct Found<V> {
     /// How long ago it was loaded.
     pub(crate) age: Duration,
     pub(crate) stamp: Option<Arc<Stamp>>,
+    /// Whether its time to live is over.
+    pub(crate) is_stale: bool,
 }
 
 impl<V> Found<V> {
@@ -183,6 +191,7 @@ impl<V> Found<V> {
             value: self.value,
             origin: Origin::Tier(place),
             age: self.age,
+            is_stale: self.is_stale,
         }
     }
 }
@@ -200,6 +209,33 @@ pub(crate) struct Stay {
     pub(crate) weight: u32,
     /// Its tags, if it has any.
     pub(crate) stamp: Option<Arc<Stamp>>,
+    /// How long it is kept beyond its time to live, as an old value.
+    pub(crate) stale: Option<Duration>,
+    /// Whether it is an old value now.
+    pub(crate) is_stale: bool,
+    /// After which time a hit has it renewed.
+    pub(crate) renewed: Option<Duration>,
+}
+
+#[cfg_attr(not(feature = "local"), expect(dead_code, reason = "nobody asks"))]
+impl Stay {
+    /// How long it is there, its time to live over or not.
+    pub(crate) fn kept(&self) -> Option<Duration> {
+        let stale = self.stale.unwrap_or_default();
+        self.ttl.map(|ttl| ttl.saturating_add(stale))
+    }
+
+    /// Of an old value, which is kept for `left`.
+    pub(crate) fn make_old(&mut self, left: Duration) {
+        self.is_stale = true;
+        self.stale = self.ttl.map(|ttl| left.saturating_sub(ttl));
+        self.renewed = None;
+    }
+
+    /// Whether it is more than a time to live.
+    pub(crate) fn needs_extra(&self) -> bool {
+        self.stamp.is_some() || self.stale.is_some() || self.is_stale || self.renewed.is_some()
+    }
 }
 
 /// An entry to write.

@@ -1,6 +1,6 @@
 //! What stands for the cache in process when the feature `local` is off: a type without values.
 
-use super::{Found, Stay};
+use super::{Due, Found, Stay};
 use crate::node::Node;
 use crate::stats::Miss;
 
@@ -9,7 +9,11 @@ use crate::stats::Miss;
 pub(crate) enum LocalCache {}
 
 impl LocalCache {
-    pub(crate) fn get<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<V, Miss> {
+    pub(crate) fn get<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<(V, Due), Miss> {
+        match *self {}
+    }
+
+    pub(crate) fn find_kept<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<Found<V>, Miss> {
         match *self {}
     }
 
@@ -26,7 +30,7 @@ impl LocalCache {
         match *self {}
     }
 
-    pub(crate) fn put<N: Node, V>(&self, _scope: u64, _node: N, _value: V, _stay: Stay) {
+    pub(crate) fn put<N: Node, V>(&self, _scope: u64, _node: N, _value: V, _stay: &Stay) {
         match *self {}
     }
 

@@ -16,6 +16,8 @@ mod peek;
 mod present;
 mod previous;
 mod put;
+mod renewal;
+mod stale;
 mod stampede;
 mod switch;
 mod tags;

@@ -4,6 +4,7 @@ mod companion;
 mod flight;
 mod identity;
 mod method;
+mod stale;
 mod tags;
 
 use std::fmt;

@@ -56,6 +56,12 @@ struct Long(u64);
 #[cacheme::node(storage = "hot", tags("tenant:{0}-{T}", "all",))]
 struct Tagged<T>(u64, T);
 
+#[cacheme::node(storage = "hot", stale = TTL, soft_timeout = TTL / 100, hard_timeout = TTL * 2, refresh_at = JITTER)]
+struct Kept(u64);
+
+#[cacheme::node(storage = "hot", stale = "1h", soft_timeout = "0ms", hard_timeout = "5s", refresh_at = 0.8)]
+struct Literals(u64);
+
 #[cacheme::node(storage = "hot", tags("all"))]
 enum Variants {
     Unit,
@@ -65,6 +71,9 @@ enum Variants {
 fn main() {
     assert_eq!(Tagged::<u8>::meta().tags(), ["tenant:{}-{}", "all"]);
     assert_eq!(Variants::meta().tags(), ["all"]);
+    assert_eq!(Literals::meta().soft_timeout(), Some(Duration::ZERO));
+    assert_eq!(Kept::meta().stale(), Some(TTL));
+    let _ = (Kept(1), Literals(1));
     let _ = (Tagged(1, 2_u8), Variants::Unit, Variants::Field(1));
     let meta = Expressions::meta();
     assert_eq!(meta.version(), "v1");
