@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::bus::IntoBus;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::node::Node;
@@ -58,6 +59,16 @@ impl Builder {
         let (name, storage) = (name.into().into(), storage.into_storage());
         self.steps.push(Box::new(|runtime| {
             Box::pin(async move { runtime.add_storage(name, storage).await })
+        }));
+        self
+    }
+
+    /// Connects to a bus, as [`Cacheme::connect_bus`] does. Its storage comes before it.
+    #[must_use]
+    pub fn bus(mut self, bus: impl IntoBus) -> Self {
+        let given = bus.into_bus();
+        self.steps.push(Box::new(|runtime| {
+            Box::pin(async move { runtime.follow(given).await })
         }));
         self
     }

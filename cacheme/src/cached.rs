@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::tag::Stamp;
+
 /// A value, where it came from and how old it is, as [`get_entry`](crate::Cacheme::get_entry)
 /// returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,10 @@ pub(crate) struct Landed<V> {
     pub(crate) age: Duration,
     /// Whether its time to live is over.
     pub(crate) is_stale: bool,
+    /// When it is over, by the monotonic clock.
+    pub(crate) until: Option<Duration>,
+    /// What ends it before that.
+    pub(crate) stamp: Option<Arc<Stamp>>,
 }
 
 /// A [`Source`] without the name.
@@ -41,6 +47,18 @@ impl<V> Landed<V> {
 
     pub(crate) fn into_value(self) -> V {
         self.value
+    }
+
+    /// Whether it was ended by one of so many invalidations, after what it came from had begun: who asks later wants
+    /// another one.
+    pub(crate) fn ended_before(&self, count: u64) -> bool {
+        let stamp = self.stamp.as_ref();
+        stamp.is_some_and(|stamp| stamp.ended_before(count))
+    }
+
+    /// Whether its life has ended.
+    pub(crate) fn is_over(&self, now: impl FnOnce() -> Duration) -> bool {
+        self.until.is_some_and(|until| until <= now())
     }
 }
 

@@ -94,6 +94,12 @@ impl Chain {
             );
             return Err(Error::node_config(node, message));
         }
+        if meta.hard_timeout() == Some(Duration::ZERO) {
+            let node = meta.name();
+            let message =
+                format!("the `hard_timeout` of `{node}` is zero, so no load would be in time");
+            return Err(Error::node_config(node, message));
+        }
         let tiers = meta.tiers().iter();
         let tiers = tiers
             .map(|tier| Ok(link(find(tier.storage())?, tier.storage(), tier.ttl())))
@@ -155,20 +161,28 @@ impl Chain {
         Keys::with_seed(&self.meta, self.seed, prefix)
     }
 
-    /// The tags that a node has by itself, for what began when there had been `since` invalidations.
+    /// What ends a node's entries, for what began when there had been `since` invalidations. `digest` is that of its
+    /// key.
     pub(crate) fn stamp<N: Node>(
         &self,
         tags: &Tags,
         since: u64,
         scope: u64,
+        digest: u64,
         node: &N,
     ) -> Result<Option<Arc<Stamp>>> {
-        if self.meta.tags().is_empty() {
-            return Ok(None);
-        }
-        let names = TagWriter::tags_of(node, self.meta.name())?;
+        let names = if self.meta.tags().is_empty() {
+            Vec::new()
+        } else {
+            TagWriter::tags_of(node, self.meta.name())?
+        };
         let names = names.iter().map(String::as_str);
-        Ok(tags.stamp(scope, since, names))
+        Ok(tags.stamp(scope, since, digest, names))
+    }
+
+    /// Whether flights need the keys of their nodes: for remote tiers, or for what is heard of them.
+    pub(crate) fn needs_keys(&self, tags: &Tags) -> bool {
+        self.has_remote() || tags.is_hearing()
     }
 
     pub(crate) fn has_remote(&self) -> bool {
@@ -371,7 +385,7 @@ pub(crate) struct Remote<'a> {
     link: &'a Link,
 }
 
-impl Remote<'_> {
+impl<'a> Remote<'a> {
     /// The time by which its entries expire, since the Unix epoch.
     pub(crate) fn now(self, clock: &dyn Clock) -> Duration {
         self.storage.now(clock)
@@ -403,6 +417,11 @@ impl Remote<'_> {
         written.map_err(|error| self.refused(count, error))?;
         self.link.counters.wrote(count);
         Ok(())
+    }
+
+    /// The storage's name.
+    pub(crate) fn name(self) -> &'a Arc<str> {
+        self.link.name()
     }
 
     /// Writes marks of tags, which aren't counted.

@@ -64,7 +64,9 @@ pub(crate) struct Opened<'a> {
     /// How long it may still be kept; `None` is for ever. Of one whose time is over, for how long as an old value.
     pub(crate) left: Option<Duration>,
     pub(crate) is_stale: bool,
-    /// How long ago it was loaded.
+    /// When it was loaded, in ms since the Unix epoch.
+    pub(crate) created: u64,
+    /// How long ago that was.
     pub(crate) age: Duration,
     /// The tags that it had when it was written.
     pub(crate) tags: Listed<'a>,
@@ -229,7 +231,8 @@ impl Seal {
         if left == Some(Duration::ZERO) {
             return Err(Miss::Expired);
         }
-        let age = Duration::from_millis(now.saturating_sub(word(24)));
+        let created = word(24);
+        let age = Duration::from_millis(now.saturating_sub(created));
         let (tags, value) = if names_tags(header) {
             Listed::split(value).ok_or(Miss::Corrupt)?
         } else {
@@ -239,6 +242,7 @@ impl Seal {
             value,
             left,
             is_stale,
+            created,
             age,
             tags,
         })
@@ -294,6 +298,7 @@ mod tests {
                 value,
                 left,
                 is_stale: false,
+                created: millis(NOW.saturating_sub(AGE)),
                 age,
                 tags,
             })

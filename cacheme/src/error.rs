@@ -60,6 +60,8 @@ pub enum ErrorKind {
     Overloaded,
     /// A storage failed.
     Storage,
+    /// The bus failed.
+    Bus,
     /// The load context has no state of the type asked for.
     State,
 }
@@ -204,6 +206,10 @@ impl Error {
         .caused_by(source)
     }
 
+    pub(crate) fn bus(doing: &str, source: BoxError) -> Self {
+        Self::new(ErrorKind::Bus, format!("the bus could not {doing}")).caused_by(source)
+    }
+
     pub(crate) fn second_state<T>() -> Self {
         let name = std::any::type_name::<T>();
         Self::config(format!("a state of type `{name}` is set already"))
@@ -271,6 +277,7 @@ mod tests {
             Error::lost("Node"),
             Error::overloaded("Node", MaxLoads::new(1)),
             Error::storage_failed("hot", "read", source()),
+            Error::bus("carry", source()),
             Error::state::<u8>(),
         ];
         for error in errors {

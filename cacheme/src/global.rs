@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::bus::IntoBus;
 use crate::cached::Cached;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
@@ -44,6 +45,19 @@ impl Cacheme {
 /// As there.
 pub async fn register_storage(name: impl Into<String>, storage: impl IntoStorage) -> Result<()> {
     global().register_storage(name, storage).await
+}
+
+/// [`Cacheme::connect_bus`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn connect_bus(bus: impl IntoBus) -> Result<()> {
+    global().connect_bus(bus).await
 }
 
 /// [`Cacheme::get`] on the [global](global) runtime.

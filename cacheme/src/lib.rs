@@ -74,6 +74,7 @@ mod batch;
 mod batcher;
 mod builder;
 mod bulkhead;
+mod bus;
 mod cached;
 mod chain;
 mod clock;
@@ -99,6 +100,7 @@ mod nothing;
 mod panic;
 #[doc(hidden)]
 pub mod private;
+mod race;
 mod registry;
 mod renewal;
 mod runtime;
@@ -121,6 +123,7 @@ pub use cacheme_macros::{Node, cached, node};
 pub use crate::batch::Batch;
 pub use crate::builder::Builder;
 pub use crate::bulkhead::MaxLoads;
+pub use crate::bus::{Bus, BusFuture, IntoBus, Listening};
 pub use crate::cached::{Cached, Source};
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
@@ -128,9 +131,9 @@ pub use crate::doorkeeper::Doorkeeper;
 pub use crate::dynamic::{DynamicBuilder, DynamicNode};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};
 pub use crate::global::{
-    contains, get, get_all, get_entry, get_if_present, get_many, get_with, global, invalidate,
-    invalidate_tag, nodes, peek, put, put_all, refresh, register_storage, set_prefix, set_state,
-    stats,
+    connect_bus, contains, get, get_all, get_entry, get_if_present, get_many, get_with, global,
+    invalidate, invalidate_tag, nodes, peek, put, put_all, refresh, register_storage, set_prefix,
+    set_state, stats,
 };
 pub use crate::key::{Key, KeyWriter};
 pub use crate::load::{Load, LoadContext, LoadResult, Loaded};

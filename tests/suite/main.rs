@@ -1,6 +1,7 @@
 //! All integration tests, in modules that mirror the sources.
 
 mod allocation;
+mod bus;
 mod codec;
 mod dynamic;
 mod fetch;

@@ -94,7 +94,7 @@ impl<C: 'static, V: Cacheable<C>> DynamicNode<V, C> {
         let key = self.identify(&key);
         async move {
             let key = key?;
-            if let Some((value, _)) = self.fetch.hit(self.runtime.scope(), &key) {
+            if let Some(value) = self.fetch.hit_or_due(self.runtime.scope(), &key) {
                 return Ok(value);
             }
             let source = || load_with(load);

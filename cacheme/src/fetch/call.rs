@@ -4,11 +4,9 @@
 //! runs it where it is. When that caller goes, the flight ends without an outcome, and one of those
 //! who waited leads another one with a load of its own.
 
-use std::future::poll_fn;
 use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -24,6 +22,7 @@ use crate::load::Loaded;
 use crate::meta::Meta;
 use crate::node::Node;
 use crate::panic::{catch_unwind, panic_message};
+use crate::race::{First, first};
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
@@ -52,8 +51,8 @@ impl Cacheme {
             Ok(fetch) => fetch,
             Err(error) => return without(shape, error, load).await,
         };
-        if reads == Reads::Tiers
-            && let Some((value, _)) = fetch.hit(self.scope(), &node)
+        if reads != Reads::Nothing
+            && let Some(value) = fetch.hit_or_due(self.scope(), &node)
         {
             return shape.join(value);
         }
@@ -132,7 +131,7 @@ impl<N: Node> Fetch<N> {
         }
         let counters = &self.chain().counters;
         let passed = || {
-            if reads == Reads::Tiers {
+            if reads != Reads::Nothing {
                 counters.add(NodeEvent::Passed, 1);
             }
         };
@@ -140,12 +139,13 @@ impl<N: Node> Fetch<N> {
         let prefix = runtime.prefix();
         let group = self.group(Purpose::Load, prefix.scope, node);
         loop {
+            let invalidated = runtime.tags().now();
             let boarding = {
                 let mut table = self.flights.lock();
                 let start = |table: &mut Table<N>| table.start_one(&group);
                 match reads {
-                    Reads::Tiers => self.board(runtime, &mut table, group.aim(0), start),
                     Reads::Nothing => Boarding::Leads(start(&mut table)),
+                    _ => self.board(runtime, &mut table, group.aim(0), start),
                 }
             };
             match boarding {
@@ -158,7 +158,9 @@ impl<N: Node> Fetch<N> {
                     // Before the wait, which may be cancelled.
                     counters.add(NodeEvent::Joined, 1);
                     match waiting.outcome().await {
-                        Some(Ok(value)) => return shape.join(value.into_value()),
+                        // It was invalidated before this call, and made before that.
+                        Some(Ok(landed)) if landed.ended_before(invalidated) => passed(),
+                        Some(Ok(landed)) => return shape.join(landed.into_value()),
                         Some(Err(error)) => return without(shape, error, load).await,
                         // Its leader is gone: a request anew, and somebody has to lead.
                         None => passed(),
@@ -290,22 +292,4 @@ where
             }
         }
     }
-}
-
-/// Which of two futures has ended.
-enum First<A, B> {
-    One(A),
-    Other(B),
-}
-
-/// Waits for one of two futures; for the first one if both have ended.
-async fn first<A: Future, B: Future>(one: A, other: B) -> First<A::Output, B::Output> {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = one.as_mut().poll(cx) {
-            return Poll::Ready(First::One(output));
-        }
-        other.as_mut().poll(cx).map(First::Other)
-    })
-    .await
 }

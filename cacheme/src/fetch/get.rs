@@ -18,7 +18,6 @@ use crate::load::{Load, LoadContext, LoadResult, Loaded};
 use crate::node::Node;
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
-use crate::storage::Due;
 
 /// The rest of a `get` that wasn't a hit.
 type Miss<'a, V> = Pin<Box<dyn Future<Output = Result<V>> + Send + 'a>>;
@@ -51,13 +50,14 @@ impl Cacheme {
         poll_fn(move |cx| {
             if let Some(node) = node.take() {
                 let fetch = self.fetch::<N>()?;
-                if let Some((value, due)) = fetch.hit(self.scope(), &node) {
-                    if due == Due::Now {
-                        fetch.renew_soon(self, vec![node], fetch.source());
-                    }
+                if let Some(value) = fetch.hit(self.scope(), &node) {
                     return Poll::Ready(Ok(value));
                 }
                 miss = Some(Box::pin(async move {
+                    if let Some(value) = fetch.due(self.scope(), &node) {
+                        fetch.renew_soon(self, vec![node], fetch.source());
+                        return Ok(value);
+                    }
                     let entry = fetch.miss(self, node, || fetch.source()).await?;
                     Ok(entry.into_value())
                 }));
@@ -104,10 +104,11 @@ impl Cacheme {
         L: Future<Output = LoadResult<V>> + Send + 'static,
     {
         let fetch = self.fetch::<N>()?;
-        if let Some((value, due)) = fetch.hit(self.scope(), &node) {
-            if due == Due::Now {
-                fetch.renew_soon(self, vec![node], load_with(load));
-            }
+        if let Some(value) = fetch.hit(self.scope(), &node) {
+            return Ok(value);
+        }
+        if let Some(value) = fetch.due(self.scope(), &node) {
+            fetch.renew_soon(self, vec![node], load_with(load));
             return Ok(value);
         }
         let entry = Box::pin(fetch.miss(self, node, || load_with(load))).await?;
@@ -180,6 +181,7 @@ impl<N: Node> Fetch<N> {
             self.patience(),
         );
         loop {
+            let invalidated = runtime.tags().now();
             let boarding = {
                 let mut table = self.flights.lock();
                 let start = |table: &mut Table<N>| table.start_one(&group);
@@ -199,6 +201,8 @@ impl<N: Node> Fetch<N> {
                         .or_old(runtime, &prefix, group.aim(0), patience, outcome)
                         .await
                     {
+                        // It was invalidated before this request, and loaded before that.
+                        Ok(Some(Ok(landed))) if landed.ended_before(invalidated) => {}
                         Ok(Some(outcome)) => return outcome.map(Landed::joined),
                         Ok(None) => {}
                         Err(old) => return Ok(old),

@@ -13,7 +13,6 @@ use crate::load::Load;
 use crate::node::{Id, Node};
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::NodeEvent;
-use crate::storage::Due;
 
 impl Cacheme {
     /// The values of `nodes`, in their order; a node that is there twice gives its value twice.
@@ -99,13 +98,12 @@ impl<N: Node> Fetch<N> {
         let mut values = Vec::with_capacity(nodes.len());
         let (mut missing, mut due) = (Vec::new(), Vec::new());
         for (place, node) in nodes.into_iter().enumerate() {
-            let hit = self.hit(scope, &node);
-            values.push(hit.map(|(value, is_due)| {
-                if is_due == Due::Now {
-                    due.push(node.duplicate());
-                }
-                Ok(value)
-            }));
+            let hit = self.hit(scope, &node).or_else(|| {
+                let value = self.due(scope, &node)?;
+                due.push(node.duplicate());
+                Some(value)
+            });
+            values.push(hit.map(Ok));
             if values[place].is_none() {
                 missing.push((place, self.flights.aim(scope, Id(node))));
             }
@@ -128,6 +126,7 @@ impl<N: Node> Fetch<N> {
             counters.add(NodeEvent::Passed, missing.len());
             let (wanted, aims): (Vec<_>, Vec<_>) = std::mem::take(&mut missing).into_iter().unzip();
             let group = Group::many(&self.flights, Purpose::Load, aims);
+            let invalidated = runtime.tags().now();
             let boarded = self.board_all(runtime, &group);
             let mut old = HashMap::new();
             if let Some(started) = boarded.started {
@@ -141,7 +140,11 @@ impl<N: Node> Fetch<N> {
             }
             let mut lost = None;
             group.hand_out(|place, outcome| {
-                let outcome = outcome.or_else(|| old.remove(&place).map(Ok));
+                let outcome = outcome.or_else(|| {
+                    let old = old.remove(&place)?;
+                    self.count_stale(&old);
+                    Some(Ok(old))
+                });
                 let outcome = outcome.unwrap_or_else(|| {
                     let new = || Error::lost(self.chain().meta.name());
                     Err(lost.get_or_insert_with(new).clone())
@@ -158,6 +161,10 @@ impl<N: Node> Fetch<N> {
                     .or_old(runtime, prefix, waiting.aim(), patience, outcome)
                     .await;
                 match outcome.unwrap_or_else(|old| Some(Ok(old))) {
+                    // It was invalidated before this request, and loaded before that.
+                    Some(Ok(landed)) if landed.ended_before(invalidated) => {
+                        missing.push((wanted[place], waiting.aim().clone()));
+                    }
                     Some(outcome) => {
                         values[wanted[place]] = Some(outcome.map(Landed::into_value));
                     }

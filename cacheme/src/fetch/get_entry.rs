@@ -5,7 +5,6 @@ use crate::cached::{Cached, Landed};
 use crate::error::Result;
 use crate::load::Load;
 use crate::runtime::Cacheme;
-use crate::storage::Due;
 use crate::switch::NOWHERE;
 
 impl Cacheme {
@@ -46,7 +45,7 @@ impl Cacheme {
         let fetch = self.fetch::<N>()?;
         let landed = match fetch.hit_entry(self.scope(), &node) {
             Some(landed) => {
-                if fetch.is_due(self.scope(), &node) {
+                if fetch.chain().meta.refresh_at().is_some() {
                     fetch.renew_soon(self, vec![node], fetch.source());
                 }
                 landed
@@ -68,7 +67,7 @@ impl<N: Load> Fetch<N> {
                 Ok(found) => {
                     link.counters.hit();
                     if place > 0 {
-                        self.refill::<N::Value>(scope, node);
+                        self.refill::<N::Value>(scope, node, 0);
                     }
                     return Some(found.landed(place));
                 }
@@ -76,13 +75,5 @@ impl<N: Load> Fetch<N> {
             }
         }
         None
-    }
-
-    /// Whether what the nearest tier has is to be renewed.
-    fn is_due(&self, scope: u64, node: &N) -> bool {
-        let nearest = self.nearest.as_ref();
-        let nearest = nearest.filter(|_| self.chain.meta.refresh_at().is_some());
-        let hit = nearest.map(|nearest| nearest.cache.get::<N, N::Value>(scope, node));
-        matches!(hit, Some(Ok((_, Due::Now))))
     }
 }

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use super::Fetch;
 use super::run::{Leg, Run, Seen};
+use super::{Fetch, Reads, is_past};
 use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::Result;
@@ -71,8 +71,8 @@ impl Cacheme {
     /// The same for any type of value.
     pub(crate) async fn find<N: Node, V: Cacheable<N::Codec>>(&self, node: N) -> Result<Option<V>> {
         let fetch = self.fetch::<N>()?;
-        match fetch.hit(self.scope(), &node) {
-            Some((value, _)) => Ok(Some(value)),
+        match fetch.hit_or_due(self.scope(), &node) {
+            Some(value) => Ok(Some(value)),
             None => Box::pin(fetch.find(self, node)).await,
         }
     }
@@ -93,7 +93,8 @@ impl<N: Node> Fetch<N> {
         }
         let (tokio, prefix) = (self.tokio()?, runtime.prefix());
         let group = self.group(Purpose::Look, prefix.scope, node);
-        match self.looking(&group) {
+        let invalidated = runtime.tags().now();
+        match self.looking(runtime, &group) {
             Looking::There(entry) => {
                 passed(NodeEvent::Joined);
                 Ok(Some(entry.into_value()))
@@ -101,7 +102,13 @@ impl<N: Node> Fetch<N> {
             Looking::Joins(waiting) => {
                 waiting.share();
                 passed(NodeEvent::Joined);
-                value(waiting.outcome().await)
+                match waiting.outcome().await {
+                    // It was invalidated before this look, and found before that.
+                    Some(Ok(landed)) if landed.ended_before(invalidated) => {
+                        self.find_alone(runtime, &prefix, group.aim(0)).await
+                    }
+                    outcome => value(outcome),
+                }
             }
             Looking::Leads(started) => {
                 self.chain.counters.add(NodeEvent::Passed, 1);
@@ -115,10 +122,18 @@ impl<N: Node> Fetch<N> {
         }
     }
 
-    fn looking<V: Cacheable<N::Codec>>(&self, group: &Arc<Group<N, Landed<V>>>) -> Looking<N, V> {
+    fn looking<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        group: &Arc<Group<N, Landed<V>>>,
+    ) -> Looking<N, V> {
         let aim = group.aim(0);
         let mut table = self.flights.lock();
-        if let Some(waiting) = table.join(aim, Purpose::Look) {
+        if let Some(waiting) = table.join(aim, Purpose::Look)
+            && !waiting
+                .found()
+                .is_some_and(|landed| is_past(runtime, landed))
+        {
             return Looking::Joins(waiting);
         }
         if let Some(entry) = self.landed(aim) {
@@ -168,6 +183,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// the value.
     async fn look(self) {
         let open = self.keyed(vec![Leg::of(0)]);
-        self.find(1, open, &mut Seen::default()).await;
+        let seen = &mut Seen::default();
+        self.find(1, open, seen, Reads::Tiers).await;
     }
 }

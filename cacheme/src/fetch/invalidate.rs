@@ -1,24 +1,25 @@
 //! A value taken out of every tier.
 
 use super::Fetch;
-use crate::chain::Chain;
-use crate::error::Result;
+use super::run::Leg;
+use crate::bus::{Message, Telling};
+use crate::error::{Error, Result};
 use crate::flight::{Aim, Flights};
-use crate::key::Key;
 use crate::node::{Id, Node};
 use crate::runtime::Cacheme;
 
 impl Cacheme {
-    /// Removes the value of `node` from all of its tiers.
+    /// Removes the value of `node` from all of its tiers, and with a [bus](Self::connect_bus) from the local tiers of
+    /// other processes.
     ///
     /// A load or read that began before the call ended still answers those who wait for it, but
     /// puts nothing into any tier. Removing a value that isn't there is no error.
     ///
     /// # Errors
     ///
-    /// When a storage failed to remove the value, which may then still be there; the other tiers
-    /// have removed it all the same. When the set-up is wrong, the key can't be written, or the
-    /// node has a remote tier and no tokio runtime is running.
+    /// When a storage failed to remove the value, which may then still be there, or the bus to carry it; the other tiers
+    /// have removed it all the same. When the set-up is wrong; where there is a remote tier or a bus, also when the key
+    /// can't be written or no tokio runtime is running.
     ///
     /// # Cancel safety
     ///
@@ -33,23 +34,24 @@ impl<N: Node> Fetch<N> {
     /// Removes a value from every tier.
     pub(crate) async fn take_out(&self, runtime: &Cacheme, node: N) -> Result<()> {
         let prefix = runtime.prefix();
-        let key = if self.chain.has_remote() {
+        let mut leg = Leg::of(0);
+        if self.chain.needs_keys(runtime.tags()) {
             self.tokio()?;
-            Some(self.chain.keys(prefix.text()).of(&node)?.0)
-        } else {
-            None
-        };
+            leg.key = Some(self.chain.keys(prefix.text()).of(&node)?);
+        }
         let aim = self.flights.aim(prefix.scope, Id(node));
-        remove(&self.chain, &self.flights, &[(&aim, key.as_ref())]).await
+        let telling = runtime.telling();
+        remove(telling, &self.flights, &[(&aim, &leg)]).await
     }
 }
 
 /// Removes values from every tier, so that nothing that began before this ends is kept.
 pub(super) async fn remove<N: Node>(
-    chain: &Chain,
+    telling: Telling<'_>,
     flights: &Flights<N>,
-    values: &[(&Aim<N>, Option<&Key>)],
+    values: &[(&Aim<N>, &Leg)],
 ) -> Result<()> {
+    let chain = flights.chain();
     let mut bars = Vec::with_capacity(values.len());
     for &(aim, _) in values {
         bars.push(flights.bar(aim, || {
@@ -57,7 +59,8 @@ pub(super) async fn remove<N: Node>(
             locals.for_each(|cache| cache.remove(aim.scope, aim.node()));
         }));
     }
-    let keys: Vec<_> = values.iter().filter_map(|(_, key)| key.cloned()).collect();
+    let keys = values.iter().filter_map(|(_, leg)| leg.key().cloned());
+    let keys: Vec<_> = keys.collect();
     let mut outcome = Ok(());
     if !keys.is_empty() {
         for remote in chain.remotes() {
@@ -65,5 +68,25 @@ pub(super) async fn remove<N: Node>(
             outcome = outcome.and(removed);
         }
     }
-    outcome
+    // When it can't be read again where it was.
+    let message = changed(&telling, values.iter().map(|(_, leg)| *leg));
+    outcome.and(told(telling, message).await)
+}
+
+/// What there is to tell of values that have changed.
+pub(super) fn changed<'l>(
+    telling: &Telling<'_>,
+    legs: impl IntoIterator<Item = &'l Leg>,
+) -> Message {
+    if telling.is_to_nobody() {
+        return Message::Keys(Vec::new());
+    }
+    let keyed = legs.into_iter().filter(|leg| leg.key.is_some());
+    Message::Keys(keyed.map(Leg::digest).collect())
+}
+
+/// Tells other processes.
+pub(super) async fn told(telling: Telling<'_>, message: Message) -> Result<()> {
+    let told = telling.tell(message).await;
+    told.map_err(|error| Error::bus("carry an invalidation", error))
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio::task::JoinSet;
 
+use super::invalidate::told;
+use crate::bus::Message;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::key::Key;
@@ -14,9 +17,12 @@ impl Cacheme {
     /// Ends all values that have this tag, of whatever nodes, in all of their tiers.
     ///
     /// It costs the same for any number of values: in process one lock, and one removal in each remote storage of
-    /// the runtime. What began to be loaded or read before the call ended still answers those who wait for it, but is
-    /// kept nowhere. Of other processes that holds in remote tiers for the tags that nodes have by `tags`, and not for
-    /// those that loads add; their local tiers keep what they have until its time to live ends.
+    /// the runtime, as often as there are such. It concerns the prefix that the runtime has now.
+    ///
+    /// What began to be loaded or read before still answers those who have asked by then, but is kept nowhere. Of
+    /// other processes that holds in remote tiers for the tags that nodes have by `tags`, and not for those that loads
+    /// add; their local tiers keep what they have until its time to live ends, or the [bus](Self::connect_bus) tells
+    /// them.
     ///
     /// ```
     /// use cacheme::{Load, LoadContext, LoadResult};
@@ -42,7 +48,7 @@ impl Cacheme {
     /// # Errors
     ///
     /// When a storage failed to forget the tag, the first one's error: values of the tag may still be read there, and
-    /// come into local tiers again. The other tiers have ended them all the same. When there is a remote storage and no
+    /// come into local tiers again. The other tiers have ended them all the same. When there is a remote storage or a bus and no
     /// tokio runtime is running; then nothing is ended.
     ///
     /// # Cancel safety
@@ -51,31 +57,39 @@ impl Cacheme {
     pub async fn invalidate_tag(&self, tag: impl AsRef<str>) -> Result<()> {
         let (tag, prefix) = (tag.as_ref(), self.prefix());
         let remotes = self.remotes();
-        if !remotes.is_empty() && Handle::try_current().is_err() {
-            let message =
-                "a tag can't be invalidated in remote storages: no tokio runtime is running here";
+        let needs_tokio = self.has_bus() || !remotes.is_empty();
+        if needs_tokio && Handle::try_current().is_err() {
+            let message = "a tag can't be invalidated in remote storages, or by a bus: no tokio runtime is running here";
             return Err(Error::config(message));
         }
-        // Once more at the end: what began meanwhile may have read what wasn't removed yet.
-        let _end = Ending::new(self.tags(), prefix.scope, tag);
         let key = mark::key(prefix.text(), tag);
-        let removed = remove(&remotes, &key).await;
-        if remotes.len() < 2 {
-            return removed;
+        let telling = self.telling();
+        let ending = Ending::new(self.tags(), prefix.scope, tag);
+        let mut outcome = Ok(());
+        for _ in &remotes {
+            // Once for each: what was copied from one that still had it into one that hadn't any more goes the next time.
+            outcome = outcome.and(remove(&remotes, &key).await);
+            ending.again();
         }
-        // What was copied from one that still had it into one that hadn't any more.
-        let again = remove(&remotes, &key).await;
-        removed.and(again)
+        let message = Message::Tag(prefix.scope, tag.to_owned());
+        outcome.and(told(telling, message).await)
     }
 }
 
-/// Removes a tag's mark from each of these.
+/// Removes a tag's mark from all of these at once.
 async fn remove(remotes: &[(Arc<str>, Guard)], key: &Key) -> Result<()> {
-    let mut outcome = Ok(());
+    let mut removals = JoinSet::new();
     for (name, storage) in remotes {
-        let removed = storage.remove(vec![key.clone()]).await;
-        let failed = |error| Error::storage_failed(name, "forget a tag", error);
-        outcome = outcome.and(removed.map_err(failed));
+        let (name, storage, key) = (Arc::clone(name), storage.clone(), key.clone());
+        removals.spawn(async move {
+            let removed = storage.remove(vec![key]).await;
+            removed.map_err(|error| Error::storage_failed(&name, "forget a tag", error))
+        });
+    }
+    let mut outcome = Ok(());
+    while let Some(removed) = removals.join_next().await {
+        // A panic of the driver is an error already.
+        outcome = outcome.and(removed.unwrap_or(Ok(())));
     }
     outcome
 }
@@ -89,13 +103,19 @@ struct Ending<'a> {
 
 impl<'a> Ending<'a> {
     fn new(tags: &'a Tags, scope: u64, tag: &'a str) -> Self {
-        tags.invalidate(scope, tag);
-        Self { tags, scope, tag }
+        let ending = Self { tags, scope, tag };
+        ending.again();
+        ending
+    }
+
+    /// Ends what began meanwhile as well: it may have read what wasn't removed yet.
+    fn again(&self) {
+        self.tags.invalidate(self.scope, self.tag);
     }
 }
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        self.tags.invalidate(self.scope, self.tag);
+        self.again();
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::invalidate::remove;
 use super::marks::Marks;
 use super::run::{Arrived, Leg, Run, Seen, quietly};
+use crate::bus::Telling;
 use crate::chain::{Link, Remote};
 use crate::codec::Cacheable;
 use crate::envelope::Span;
@@ -113,8 +114,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             .filter_map(|arrived| arrived.leg.stamp.as_ref());
         let new: Vec<_> = stamps.flat_map(|stamp| marks.unknown(stamp)).collect();
         if !new.is_empty() {
-            tier.mark(marks, new.into_iter(), self.chain().kept(link))
-                .await;
+            let ttl = self.chain().kept(link);
+            let work = self.started.work();
+            tier.mark(marks, new.into_iter(), ttl, work).await;
         }
         let now = tier.now();
         let mut outcome = Ok(());
@@ -136,8 +138,13 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         outcome = outcome.and(remote.write(entries).await);
         written.retain(|leg| !self.is_current(leg));
         if !written.is_empty() {
-            // Voided while it was written, and others may have read it since.
-            self.remove(written).await;
+            // Voided while it was written, and others may have read it since. They have heard of what ended a tag, or
+            // came over the bus.
+            let (told, voided): (Vec<_>, Vec<_>) = written
+                .into_iter()
+                .partition(|leg| self.started.is_current(leg.place));
+            self.remove(voided, self.runtime.telling()).await;
+            self.remove(told, Telling::NOTHING).await;
         }
         outcome
     }
@@ -151,21 +158,23 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         let unkept = arrived.iter().filter(is_unkept).map(|arrived| &arrived.leg);
         let current = unkept.filter(|leg| self.started.is_current(leg.place));
         let current: Vec<_> = current.collect();
-        if !current.is_empty() {
-            self.remove(current).await;
-        }
+        // Whoever has them forgotten tells of it.
+        self.remove(current, Telling::NOTHING).await;
     }
 
     /// Removes the values of these flights from all tiers.
-    async fn remove(&self, legs: Vec<&Leg>) {
+    async fn remove(&self, legs: Vec<&Leg>, telling: Telling<'_>) {
+        if legs.is_empty() {
+            return telling.nothing();
+        }
         let values = legs
-            .iter()
-            .map(|leg| (self.started.aim(leg.place), leg.key()));
+            .into_iter()
+            .map(|leg| (self.started.aim(leg.place), leg));
         let values: Vec<_> = values.collect();
         // Its bars concern everybody, so it mustn't depend on a caller.
         self.started.work().share();
         // A failure is counted there.
-        let _ = remove(self.chain(), self.started.flights(), &values).await;
+        let _ = remove(telling, self.started.flights(), &values).await;
     }
 
     /// Whether a remote tier lacks one of the values.

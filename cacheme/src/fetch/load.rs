@@ -69,7 +69,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         })?;
         let left = twin.until.map(|until| until.saturating_sub(twin.at));
         let left = left.map(Life::at_most).unwrap_or_default();
-        let tags = Life::of_tags(twin.leg.tags().cloned());
+        let tags = Life::of_tags(twin.leg.tags().map(|tag| Arc::clone(tag.name())));
         Ok((twin.value.clone(), left.and(tags)))
     }
 
@@ -80,8 +80,13 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         let is_kept = reads == Reads::Nothing || chain.admits(aim.hash());
         let life = chain.life(&value, life, self.started.draw(leg.place));
         if !life.tags().is_empty() {
-            let names = leg.tags().chain(life.tags()).map(|name| &**name);
-            leg.stamp = self.runtime.tags().stamp(aim.scope, self.since, names);
+            let names = leg
+                .tags()
+                .map(|tag| tag.name())
+                .chain(life.tags())
+                .map(|name| &**name);
+            let tags = self.runtime.tags();
+            leg.stamp = tags.stamp(aim.scope, self.since, leg.digest(), names);
         }
         let at = self.runtime.clock().monotonic();
         Arrived {
@@ -91,6 +96,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             age: Duration::ZERO,
             at,
             until: life.until(|| at),
+            draw: 0,
             lacking: if is_kept { chain.tiers.len() } else { 0 },
             stale: None,
         }

@@ -11,17 +11,35 @@ use super::run::{Leg, quietly};
 use crate::chain::Remote;
 use crate::codec::Cacheable;
 use crate::envelope::{Listed, Opened, names_tags};
+use crate::flight::Work;
 use crate::key::Key;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::Miss;
 use crate::storage::Found;
-use crate::tag::Stamp;
-use crate::tag::mark::{self, Mark};
+use crate::tag::mark::{self, Made, Mark};
+use crate::tag::{Stamp, Tag};
 
-/// What is known of the marks in one remote tier, by the names of their tags; `None` where one isn't there, or
-/// couldn't be read or written.
+/// What is known of the marks in one remote tier, by the names of their tags.
 #[derive(Debug, Default)]
-pub(super) struct Marks(HashMap<Arc<str>, Option<Mark>>);
+pub(super) struct Marks(HashMap<Arc<str>, Known>);
+
+/// What is known of a mark.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    /// What was there, if anything, for a read of this number.
+    Read(Option<Mark>, u64),
+    /// It couldn't be read or written. What has the tag isn't written either.
+    Unknown,
+}
+
+impl Known {
+    fn mark(self) -> Option<Mark> {
+        match self {
+            Self::Read(mark, _) => mark,
+            Self::Unknown => None,
+        }
+    }
+}
 
 /// What a request has in common for all tiers.
 #[derive(Clone, Copy)]
@@ -64,9 +82,8 @@ impl Tagged<'_> {
     pub(super) async fn read(self, marks: &mut Marks, legs: &[Leg]) -> Vec<Result<Bytes, Miss>> {
         let keys = legs.iter().filter_map(Leg::key);
         let keys = keys.cloned().collect();
-        let frames = self
-            .fetch(marks, keys, legs.iter().flat_map(Leg::tags))
-            .await;
+        let own = legs.iter().flat_map(Leg::tags).map(|tag| tag.name());
+        let frames = self.fetch(marks, keys, own).await;
         if frames.iter().flatten().any(|frame| names_tags(frame)) {
             let now = self.now();
             let frames = legs.iter().zip(&frames);
@@ -97,7 +114,7 @@ impl Tagged<'_> {
         let mut asked = Vec::new();
         for name in names {
             if !marks.0.contains_key(name) {
-                marks.0.insert(Arc::clone(name), None);
+                marks.0.insert(Arc::clone(name), Known::Unknown);
                 keys.push(mark::key(self.request.prefix.text(), name));
                 asked.push(Arc::clone(name));
             }
@@ -105,10 +122,15 @@ impl Tagged<'_> {
         if keys.is_empty() {
             return Vec::new();
         }
+        let number = self.request.runtime.tags().next_mark();
         let mut found = self.remote.read(keys).await;
         for (name, bytes) in asked.into_iter().zip(found.drain(entries..)) {
-            let mark = bytes.ok().and_then(|bytes| Mark::read(&bytes));
-            marks.0.insert(name, mark);
+            let known = match bytes {
+                Ok(bytes) => Known::Read(Mark::read(&bytes), number),
+                Err(Miss::Unavailable) => Known::Unknown,
+                Err(_) => Known::Read(None, number),
+            };
+            marks.0.insert(name, known);
         }
         found
     }
@@ -126,6 +148,7 @@ impl Tagged<'_> {
             value,
             left,
             is_stale,
+            created,
             age,
             tags,
         } = seal.open(frame, now, self.stale)?;
@@ -137,6 +160,7 @@ impl Tagged<'_> {
             age,
             stamp,
             is_stale,
+            draw: leg.digest() ^ created,
         })
     }
 
@@ -152,64 +176,119 @@ impl Tagged<'_> {
             return Ok(None);
         }
         let is_valid = |(name, version): (&str, u64)| {
-            let mark = marks.0.get(name).copied().flatten();
+            let mark = marks.0.get(name).and_then(|known| known.mark());
             mark.is_some_and(|mark| mark.version == version)
         };
         // One that the node has come to have since isn't named yet.
-        let is_named = |name: &Arc<str>| listed.into_iter().any(|(other, _)| *other == **name);
+        let is_named = |tag: &Arc<Tag>| listed.into_iter().any(|(name, _)| *name == **tag.name());
         if !listed.into_iter().all(is_valid) || !own.clone().all(is_named) {
             return Err(Miss::Invalidated);
         }
         let names = listed.into_iter().map(|(name, _)| name);
-        Ok(self
-            .request
-            .runtime
-            .tags()
-            .stamp(self.request.prefix.scope, self.request.since, names))
+        let Request {
+            runtime,
+            prefix,
+            since,
+            ..
+        } = self.request;
+        let tags = runtime.tags();
+        Ok(tags.stamp(prefix.scope, since, leg.digest(), names))
     }
 
     /// Sees to it that these tags have marks for as long as entries that are kept for `ttl`. Those that aren't
     /// there are made, which ends what others may have of the tag there.
-    pub(super) async fn mark<'n>(
+    pub(super) async fn mark<'t>(
         self,
         marks: &mut Marks,
-        names: impl Iterator<Item = &'n Arc<str>> + Clone,
+        tags: impl Iterator<Item = &'t Arc<Tag>> + Clone,
+        ttl: Option<Duration>,
+        work: &Work,
+    ) {
+        self.fetch(marks, Vec::new(), tags.clone().map(|tag| tag.name()))
+            .await;
+        let now = self.now();
+        let lacks = |tag: &&Arc<Tag>| match marks.0.get(tag.name()) {
+            Some(Known::Read(mark, _)) => !mark.is_some_and(|mark| mark.outlasts(now, ttl)),
+            _ => false,
+        };
+        let mut lacking: Vec<_> = tags.filter(lacks).collect();
+        // In an order, so that nobody waits for each other.
+        lacking.sort_unstable_by_key(|tag| tag.name());
+        lacking.dedup_by_key(|tag| tag.name());
+        if !lacking.is_empty() {
+            // Others may wait for it, so it mustn't depend on a caller.
+            work.share();
+            self.make(marks, &lacking, now, ttl).await;
+        }
+    }
+
+    /// Makes marks of these tags, unless somebody here has since they were read: simultaneous loads have the same ones.
+    async fn make(
+        self,
+        marks: &mut Marks,
+        tags: &[&Arc<Tag>],
+        now: Duration,
         ttl: Option<Duration>,
     ) {
-        self.fetch(marks, Vec::new(), names.clone()).await;
-        let now = self.now();
-        let (mut made, mut entries) = (Vec::new(), Vec::new());
-        for name in names {
-            let known = marks.0.get_mut(name).filter(|mark| {
-                let lasts = |mark: Mark| mark.outlasts(now, ttl);
-                !mark.is_some_and(lasts)
-            });
-            if let Some(known) = known {
-                let mark = Mark::new(now, ttl);
-                *known = Some(mark);
-                entries.push(mark.entry(mark::key(self.request.prefix.text(), name), now));
-                made.push(name);
+        let (mut making, mut entries) = (Vec::new(), Vec::new());
+        for tag in tags {
+            let lately = tag.made.lock().await;
+            let Some(Known::Read(mark, number)) = marks.0.get_mut(tag.name()) else {
+                continue;
+            };
+            let mut made = lately
+                .iter()
+                .filter(|made| made.storage == *self.remote.name());
+            if let Some(made) = made.find(|made| made.at > *number) {
+                match made.mark {
+                    Some(made) if made.outlasts(now, ttl) => {
+                        *mark = Some(made);
+                        continue;
+                    }
+                    Some(_) => {}
+                    None => {
+                        marks.0.insert(Arc::clone(tag.name()), Known::Unknown);
+                        continue;
+                    }
+                }
             }
+            let new = Mark::new(now, ttl);
+            *mark = Some(new);
+            let key = mark::key(self.request.prefix.text(), tag.name());
+            entries.push(new.entry(key, now));
+            making.push((tag, new, lately));
         }
-        if !entries.is_empty() && self.remote.mark(entries).await.is_err() {
-            for name in made {
-                marks.0.insert(Arc::clone(name), None);
+        if entries.is_empty() {
+            return;
+        }
+        let is_made = self.remote.mark(entries).await.is_ok();
+        let at = self.request.runtime.tags().next_mark();
+        for (tag, mark, mut lately) in making {
+            if !is_made {
+                marks.0.insert(Arc::clone(tag.name()), Known::Unknown);
             }
+            let storage = self.remote.name();
+            lately.retain(|made| made.storage != *storage);
+            lately.push(Made {
+                storage: Arc::clone(storage),
+                mark: is_made.then_some(mark),
+                at,
+            });
         }
     }
 }
 
 impl Marks {
     /// The tags of a stamp of which nothing is known.
-    pub(super) fn unknown<'s>(&self, stamp: &'s Stamp) -> impl Iterator<Item = &'s Arc<str>> {
-        let names = stamp.tags().iter().map(|tag| tag.name());
-        names.filter(|name| !self.0.contains_key(*name))
+    pub(super) fn unknown<'s>(&self, stamp: &'s Stamp) -> impl Iterator<Item = &'s Arc<Tag>> {
+        let tags = stamp.tags().iter();
+        tags.filter(|tag| !self.0.contains_key(tag.name()))
     }
 
     /// The tags that an entry with this stamp names; `None` if one of them has no mark.
     pub(super) fn named(&self, stamp: &Stamp) -> Option<Vec<(Arc<str>, u64)>> {
         let tags = stamp.tags().iter().map(|tag| {
-            let mark = self.0.get(tag.name()).copied().flatten()?;
+            let mark = self.0.get(tag.name())?.mark()?;
             Some((Arc::clone(tag.name()), mark.version))
         });
         tags.collect()

@@ -43,7 +43,7 @@ use crate::meta::Meta;
 use crate::node::{Id, Node};
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::TierCounters;
-use crate::storage::{Due, LocalCache, Ready};
+use crate::storage::{LocalCache, Ready, Unserved};
 use crate::switch::NOWHERE;
 
 /// A node type as a runtime knows it.
@@ -120,21 +120,18 @@ impl<N: Node> Fetch<N> {
         &self.chain
     }
 
-    /// The value in the nearest leading local tier that has one, counted, and whether it is to be renewed.
+    /// The value in the nearest leading local tier that has one, counted; not one that is [due](Self::due).
     #[inline]
-    pub(crate) fn hit<V: Clone + Send + Sync + 'static>(
-        &self,
-        scope: u64,
-        node: &N,
-    ) -> Option<(V, Due)> {
+    pub(crate) fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
         let nearest = self.nearest.as_ref()?;
         match nearest.cache.get(scope, node) {
-            Ok(hit) => {
+            Ok(value) => {
                 nearest.counters.hit();
-                Some(hit)
+                Some(value)
             }
             Err(_) if scope == NOWHERE => None,
-            Err(reason) => {
+            Err(Unserved::Due) => None,
+            Err(Unserved::Miss(reason)) => {
                 nearest.counters.miss(reason);
                 self.hit_behind(scope, node)
             }
@@ -143,32 +140,59 @@ impl<N: Node> Fetch<N> {
 
     /// The same of a leading local tier behind the nearest one.
     #[cold]
-    fn hit_behind<V: Clone + Send + Sync + 'static>(
-        &self,
-        scope: u64,
-        node: &N,
-    ) -> Option<(V, Due)> {
+    fn hit_behind<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
         for (cache, link) in self.chain.leading().skip(1) {
             match cache.get(scope, node) {
-                Ok(hit) => {
+                Ok(value) => {
                     link.counters.hit();
-                    self.refill::<V>(scope, node);
-                    return Some(hit);
+                    self.refill::<V>(scope, node, 0);
+                    return Some(value);
                 }
-                Err(reason) => link.counters.miss(reason),
+                Err(Unserved::Due) => return None,
+                Err(Unserved::Miss(reason)) => link.counters.miss(reason),
             }
         }
         None
     }
 
-    /// Copies the nearest value of the leading local tiers into those before it. The value is
+    /// The value that a [hit](Self::hit) didn't give since it is to be renewed, counted.
+    #[cold]
+    pub(crate) fn due<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
+        if scope == NOWHERE || self.chain.meta.refresh_at().is_none() {
+            return None;
+        }
+        for (cache, link) in self.chain.leading() {
+            match cache.get::<N, V>(scope, node) {
+                Err(Unserved::Due) => {
+                    let found = cache.find(scope, node).ok()?;
+                    link.counters.hit();
+                    return Some(found.value);
+                }
+                Ok(_) => return None,
+                Err(Unserved::Miss(_)) => {}
+            }
+        }
+        None
+    }
+
+    /// A value in a leading local tier, to be renewed or not, for who doesn't.
+    pub(crate) fn hit_or_due<V: Clone + Send + Sync + 'static>(
+        &self,
+        scope: u64,
+        node: &N,
+    ) -> Option<V> {
+        self.hit(scope, node).or_else(|| self.due(scope, node))
+    }
+
+    /// Copies the nearest value of the leading local tiers from this place on into those before it. The value is
     /// read again under the table's lock, since it may just have been invalidated.
-    fn refill<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) {
+    fn refill<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N, from: usize) {
         let mut table = self.flights.lock();
         let draw = table.draw(1);
         let mut missed = Vec::new();
-        for (cache, link) in self.chain.leading() {
-            let Ok(found) = cache.find::<N, V>(scope, node) else {
+        for (place, (cache, link)) in self.chain.leading().enumerate() {
+            let found = (place >= from).then(|| cache.find::<N, V>(scope, node).ok());
+            let Some(found) = found.flatten() else {
                 missed.push((cache, link));
                 continue;
             };
@@ -228,7 +252,11 @@ impl<N: Node> Fetch<N> {
         aim: &Aim<N>,
         start: impl FnOnce(&mut Table<N>) -> S,
     ) -> Boarding<N, V, S> {
-        if let Some(waiting) = table.join(aim, Purpose::Load) {
+        if let Some(waiting) = table.join(aim, Purpose::Load)
+            && !waiting
+                .found()
+                .is_some_and(|landed| is_past(runtime, landed))
+        {
             return Boarding::Joins(waiting);
         }
         if runtime.is_enabled()
@@ -302,12 +330,19 @@ impl<N: Node> Fetch<N> {
     }
 }
 
+/// Whether what a flight has found already is nothing for who comes now: it was invalidated since, or is over.
+fn is_past<V>(runtime: &Cacheme, landed: &Landed<V>) -> bool {
+    landed.ended_before(runtime.tags().now()) || landed.is_over(|| runtime.clock().monotonic())
+}
+
 /// Whether a flight looks into the tiers before it loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(hidden)]
 pub enum Reads {
     /// It does.
     Tiers,
+    /// It does, for nobody who waits.
+    Ahead,
     /// It doesn't.
     Nothing,
 }

@@ -143,7 +143,7 @@ impl<N: Node> Fetch<N> {
         leg.key = Some(self.chain.keys(prefix.text()).of(node)?);
         leg.stamp = self
             .chain
-            .stamp(runtime.tags(), since, prefix.scope, node)?;
+            .stamp(runtime.tags(), since, prefix.scope, leg.digest(), node)?;
         Ok(leg)
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Fetch;
+use super::invalidate::{changed, told};
 use super::run::{Arrived, Leg, Run, Seen};
 use crate::cached::Origin;
 use crate::codec::Cacheable;
@@ -49,8 +50,9 @@ impl Cacheme {
     /// # Errors
     ///
     /// When a storage failed to take the value, or the codec to write it. That tier may keep an older
-    /// one; the other tiers have the new one all the same. When the set-up is wrong, the key can't be
-    /// written, or the node has a remote tier and no tokio runtime is running; then nothing is put.
+    /// one; the other tiers have the new one all the same. When the bus failed to carry
+    /// that it changed. When the set-up is wrong, and where there is a remote tier or a bus, when the key can't be written
+    /// or no tokio runtime is running; then nothing is put.
     ///
     /// # Cancel safety
     ///
@@ -118,7 +120,8 @@ impl<N: Node> Fetch<N> {
     ) -> Result<()> {
         // Everything that is wrong with them shows before a flight begins.
         self.value_type::<V>()?;
-        let tokio = self.chain.has_remote().then(|| self.tokio()).transpose()?;
+        let needs_tokio = self.chain.needs_keys(runtime.tags());
+        let tokio = needs_tokio.then(|| self.tokio()).transpose()?;
         let (ids, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
         let prefix = runtime.prefix();
         let legs = self.legs_of(runtime, &prefix, &ids)?;
@@ -138,10 +141,13 @@ impl<N: Node> Fetch<N> {
         let (done, outcome) = oneshot::channel();
         let write = async move {
             let keep = async {
+                let telling = run.runtime.telling();
                 let kept = run.keep_remote(&arrived, &mut Seen::default()).await;
                 // Those whose life ended meanwhile are in some tiers only.
                 run.forget(&arrived).await;
-                kept
+                let legs = arrived.iter().map(|arrived| &arrived.leg);
+                let message = changed(&telling, legs);
+                kept.and(told(telling, message).await)
             };
             let kept = catch_panic(pin!(keep)).await;
             let kept =
@@ -159,11 +165,16 @@ impl<N: Node> Fetch<N> {
     fn legs_of(&self, runtime: &Cacheme, prefix: &Prefix, ids: &[Id<N>]) -> Result<Vec<Leg>> {
         let (tags, keys) = (runtime.tags(), || self.chain.keys(prefix.text()));
         let since = tags.now();
-        let mut keys = self.chain.has_remote().then(keys);
+        let mut keys = self.chain.needs_keys(tags).then(keys);
         let leg = |(place, Id(node)): (usize, &Id<N>)| {
             let key = keys.as_mut().map(|keys| keys.of(node)).transpose()?;
-            let stamp = self.chain.stamp(tags, since, prefix.scope, node)?;
-            Ok(Leg { place, key, stamp })
+            let mut leg = Leg {
+                key,
+                ..Leg::of(place)
+            };
+            let (scope, digest) = (prefix.scope, leg.digest());
+            leg.stamp = self.chain.stamp(tags, since, scope, digest, node)?;
+            Ok(leg)
         };
         ids.iter().enumerate().map(leg).collect()
     }
@@ -183,6 +194,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 age: Duration::ZERO,
                 at,
                 until: life.until(|| at),
+                draw: 0,
                 lacking: self.chain().tiers.len(),
                 stale: None,
             }

@@ -10,6 +10,24 @@ use crate::node::{Id, Node};
 use crate::runtime::Cacheme;
 
 impl<N: Node> Fetch<N> {
+    /// Whether a value is to be renewed, by this caller, from behind the leading local tiers: unless one of them has a
+    /// later one for those before it.
+    fn is_to_load<V: Cacheable<N::Codec>>(&self, scope: u64, node: &N) -> bool {
+        let mut leading = self.chain.leading().enumerate();
+        if !leading.any(|(_, (cache, _))| cache.claim::<N, V>(scope, node)) {
+            return false;
+        }
+        let mut behind = leading.filter(|(_, (cache, _))| {
+            let hit = cache.get::<N, V>(scope, node);
+            hit.is_ok()
+        });
+        let Some((place, _)) = behind.next() else {
+            return true;
+        };
+        self.refill::<V>(scope, node, place);
+        false
+    }
+
     /// Begins flights that renew what local tiers have of these nodes, from the tiers behind or by a load. What is
     /// under way goes on instead; a failure is forgotten.
     #[cold]
@@ -24,6 +42,11 @@ impl<N: Node> Fetch<N> {
             return;
         }
         let prefix = runtime.prefix();
+        let mut nodes = nodes;
+        nodes.retain(|node| self.is_to_load::<V>(prefix.scope, node));
+        if nodes.is_empty() {
+            return;
+        }
         let aims = nodes
             .into_iter()
             .map(|node| self.flights.aim(prefix.scope, Id(node)));
@@ -42,7 +65,7 @@ impl<N: Node> Fetch<N> {
         }
         if let Some(started) = started {
             // It becomes a task at once, since nobody waits.
-            drop(self.depart(runtime, &prefix, started, legs, source, Reads::Tiers));
+            drop(self.depart(runtime, &prefix, started, legs, source, Reads::Ahead));
         }
     }
 }

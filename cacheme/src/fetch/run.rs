@@ -7,10 +7,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::invalidate::{changed, told};
 use super::marks::{Marks, Request, Tagged};
 use super::{Reads, Source, ValueType};
+use crate::bus::Telling;
 use crate::cached::{Landed, Origin};
-use crate::chain::{Chain, Remote};
+use crate::chain::{Chain, Link, Remote};
 use crate::codec::Cacheable;
 use crate::envelope::Seal;
 use crate::error::{BoxError, Result};
@@ -21,7 +23,7 @@ use crate::panic::panic_message;
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::{Miss, NodeEvent};
 use crate::storage::Found;
-use crate::tag::Stamp;
+use crate::tag::{Stamp, Tag};
 
 pub(super) struct Run<N: Node, V> {
     pub(super) started: Started<N, Landed<V>>,
@@ -53,6 +55,7 @@ pub(super) struct Leg {
 }
 
 /// A flight with its value.
+#[derive(Clone)]
 pub(super) struct Arrived<V> {
     pub(super) leg: Leg,
     pub(super) value: V,
@@ -63,6 +66,8 @@ pub(super) struct Arrived<V> {
     pub(super) at: Duration,
     /// How long it may be kept, by the monotonic clock.
     pub(super) until: Option<Duration>,
+    /// What tells an entry of a remote tier from others.
+    pub(super) draw: u64,
     /// How many tiers, the first ones, don't have the value and get it.
     pub(super) lacking: usize,
     /// Of an old value, for how long it may be used as one, `until` it is asked for again at its source.
@@ -78,8 +83,8 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         let requests = legs.len();
         let mut open = self.keyed(legs);
         let mut seen = Seen::default();
-        if reads == Reads::Tiers {
-            open = self.find(requests, open, &mut seen).await;
+        if reads != Reads::Nothing {
+            open = self.find(requests, open, &mut seen, reads).await;
         }
         if !open.is_empty() {
             // Boxed, so that a flight that finds its value is small.
@@ -94,7 +99,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             self.mark(&open, place, seen).await;
         }
         let loaded = self.load(open, source, reads).await;
-        if reads == Reads::Nothing {
+        let mut telling = Telling::NOTHING;
+        if reads == Reads::Nothing && !loaded.is_empty() {
+            telling = self.runtime.telling();
             self.forget(&loaded).await;
         }
         self.keep_local(&loaded);
@@ -103,6 +110,11 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         if reads == Reads::Nothing {
             // Those whose life ended meanwhile are in some tiers only.
             self.forget(&loaded).await;
+            self.started.answer(loaded.iter().map(Arrived::answer));
+            let legs = loaded.iter().map(|arrived| &arrived.leg);
+            // A failure is made up for by the bus later on.
+            let message = changed(&telling, legs);
+            let _ = told(telling, message).await;
         }
         self.started.land(loaded.into_iter().map(Arrived::landing));
     }
@@ -116,19 +128,28 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         if let Some(remote) = link.remote()
             && !seen.down.contains(&place)
         {
-            let names = open.iter().flat_map(Leg::tags);
+            let tags = open.iter().flat_map(Leg::tags);
             let marks = seen.marks(place);
             let ttl = self.chain().kept(link);
-            self.tagged(remote).mark(marks, names, ttl).await;
+            let work = self.started.work();
+            self.tagged(remote).mark(marks, tags, ttl, work).await;
         }
     }
 
     /// Looks into the tiers. Flights whose value is there land with it, and it goes into the nearer
     /// tiers; the others are returned. So are those whose value is to be renewed; they have it by then.
-    pub(super) async fn find(&self, requests: usize, open: Vec<Leg>, seen: &mut Seen) -> Vec<Leg> {
-        let (mut read, mut open) = self.read(open, seen).await;
-        let missed = requests - read.len();
-        self.chain().counters.add(NodeEvent::Missed, missed);
+    pub(super) async fn find(
+        &self,
+        requests: usize,
+        open: Vec<Leg>,
+        seen: &mut Seen,
+        reads: Reads,
+    ) -> Vec<Leg> {
+        let (mut read, mut open) = self.read(open, seen, reads).await;
+        if reads == Reads::Tiers {
+            let missed = requests - read.len();
+            self.chain().counters.add(NodeEvent::Missed, missed);
+        }
         // Before the load, while they live; and these flights end here.
         self.keep_local(&read);
         if self.lacks_remote(&read) {
@@ -140,7 +161,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             .collect();
         if !due.is_empty() {
             self.started.answer(due.iter().map(Arrived::answer));
-            open.extend(due.into_iter().map(|arrived| arrived.leg));
+            // Without the tags of the value that goes.
+            let legs = due.into_iter().map(|arrived| arrived.leg);
+            open.extend(legs.map(|leg| self.own(leg)));
         }
         self.started.land(read.into_iter().map(Arrived::landing));
         open
@@ -152,7 +175,8 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             return false;
         };
         let left = arrived.until.map(|until| until.saturating_sub(arrived.at));
-        let draw = self.started.draw(arrived.leg.place);
+        // The same for all reads of it here.
+        let draw = arrived.draw;
         self.chain().tiers[place].remote().is_some() && self.chain().renews(arrived.age, left, draw)
     }
 
@@ -160,11 +184,11 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// error.
     pub(super) fn keyed(&self, legs: Vec<Leg>) -> Vec<Leg> {
         let chain = self.chain();
-        let has_remote = chain.has_remote();
-        if !has_remote && chain.meta.tags().is_empty() {
+        let needs_keys = chain.needs_keys(self.runtime.tags());
+        if !needs_keys && chain.meta.tags().is_empty() {
             return legs;
         }
-        let mut keys = has_remote.then(|| chain.keys(self.prefix.text()));
+        let mut keys = needs_keys.then(|| chain.keys(self.prefix.text()));
         let mut failed = Vec::new();
         let keyed =
             legs.into_iter()
@@ -180,11 +204,21 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         keyed
     }
 
+    /// A flight with the tags of its node alone.
+    fn own(&self, leg: Leg) -> Leg {
+        let (aim, digest) = (self.started.aim(leg.place), leg.digest());
+        let (chain, tags) = (self.chain(), self.runtime.tags());
+        let stamp = chain.stamp(tags, self.since, aim.scope, digest, aim.node());
+        // They could be written before.
+        let stamp = stamp.ok().flatten();
+        Leg { stamp, ..leg }
+    }
+
     fn name(&self, leg: &mut Leg, keys: Option<&mut Keys<'_>>) -> Result<()> {
         let (chain, tags) = (self.chain(), self.runtime.tags());
         let aim = self.started.aim(leg.place);
         leg.key = keys.map(|keys| keys.of(aim.node())).transpose()?;
-        leg.stamp = chain.stamp(tags, self.since, aim.scope, aim.node())?;
+        leg.stamp = chain.stamp(tags, self.since, aim.scope, leg.digest(), aim.node())?;
         Ok(())
     }
 
@@ -203,7 +237,17 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     }
 
     /// Asks the tiers behind the leading local ones, in order, for what is still open.
-    async fn read(&self, mut open: Vec<Leg>, seen: &mut Seen) -> (Vec<Arrived<V>>, Vec<Leg>) {
+    async fn read(
+        &self,
+        mut open: Vec<Leg>,
+        seen: &mut Seen,
+        reads: Reads,
+    ) -> (Vec<Arrived<V>>, Vec<Leg>) {
+        // What nobody asked for is no look-up.
+        let counted = |link: &Link, found: Result<Found<V>, Miss>| match reads {
+            Reads::Ahead => found.ok(),
+            _ => link.counted(found),
+        };
         let mut arrived = Vec::new();
         for (place, link) in self.chain().behind() {
             if open.is_empty() || !self.runtime.is_enabled() {
@@ -215,7 +259,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 let at = self.runtime.clock().monotonic();
                 for leg in asked {
                     let aim = self.started.aim(leg.place);
-                    match link.counted(cache.find(aim.scope, aim.node())) {
+                    match counted(link, cache.find(aim.scope, aim.node())) {
                         Some(found) => arrived.push(leg.arrives(found, at, place)),
                         None => open.push(leg),
                     }
@@ -228,7 +272,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 for (leg, frame) in asked.into_iter().zip(frames) {
                     let found =
                         frame.and_then(|frame| tier.open::<V, N::Codec>(marks, &leg, &frame, now));
-                    match link.counted(found) {
+                    match counted(link, found) {
                         Some(found) => arrived.push(leg.arrives(found, at, place)),
                         None => open.push(leg),
                     }
@@ -277,10 +321,9 @@ impl Leg {
         self.key.as_ref().map_or(0, |(_, digest)| *digest)
     }
 
-    /// The names of its tags.
-    pub(super) fn tags(&self) -> impl Iterator<Item = &Arc<str>> + Clone {
-        let tags = self.stamp.iter().flat_map(|stamp| stamp.tags());
-        tags.map(|tag| tag.name())
+    /// Its tags.
+    pub(super) fn tags(&self) -> impl Iterator<Item = &Arc<Tag>> + Clone {
+        self.stamp.iter().flat_map(|stamp| stamp.tags())
     }
 
     /// Whether none of its tags has been invalidated.
@@ -296,6 +339,7 @@ impl Leg {
             age,
             stamp,
             is_stale,
+            draw,
         } = found;
         Arrived {
             leg: Self { stamp, ..self },
@@ -304,6 +348,7 @@ impl Leg {
             age,
             at,
             until: left.map(|left| at.saturating_add(left)),
+            draw,
             lacking: place,
             stale: left.filter(|_| is_stale),
         }
@@ -317,18 +362,15 @@ impl<V: Clone> Arrived<V> {
             origin: self.origin,
             age: self.age,
             is_stale: self.stale.is_some(),
+            until: self.until,
+            stamp: self.leg.stamp,
         };
         (self.leg.place, Ok(landed))
     }
 
+    /// The same, while it is needed here.
     pub(super) fn answer(&self) -> (usize, Result<Landed<V>>) {
-        let landed = Landed {
-            value: self.value.clone(),
-            origin: self.origin,
-            age: self.age,
-            is_stale: self.stale.is_some(),
-        };
-        (self.leg.place, Ok(landed))
+        self.clone().landing()
     }
 }
 

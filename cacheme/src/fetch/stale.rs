@@ -14,6 +14,7 @@ use crate::codec::Cacheable;
 use crate::error::Error;
 use crate::flight::{Aim, Group};
 use crate::node::Node;
+use crate::race::{First, first};
 use crate::runtime::{Cacheme, Prefix};
 use crate::stats::NodeEvent;
 use crate::storage::Found;
@@ -86,7 +87,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             let kept = kept::<N, V>(chain, self.request(), open, node).await;
             let at = self.runtime.clock().monotonic();
             old.extend(kept.into_iter().map(|kept| kept.arrives(at)));
-            chain.counters.add(NodeEvent::Stale, old.len());
+            let is_stale = |arrived: &&Arrived<V>| arrived.stale.is_some();
+            let stale = old.iter().filter(is_stale).count();
+            chain.counters.add(NodeEvent::Stale, stale);
             self.keep_local(&old);
         }
         // The first outcome of a flight stays.
@@ -131,11 +134,13 @@ impl<N: Node> Fetch<N> {
     ) -> Result<T, Landed<V>> {
         let old = async || {
             let old = self.old(runtime, prefix, &[0], |_| aim.node()).await?;
-            self.chain.counters.add(NodeEvent::Stale, old.len());
             old.into_iter().next()
         };
         let outcome = softly(patience, outcome, old).await;
-        outcome.map_err(|(_, old)| old)
+        outcome.map_err(|(_, old)| {
+            self.count_stale(&old);
+            old
+        })
     }
 
     /// The same of a group, in whose place there are old values of all that are still under way.
@@ -151,13 +156,15 @@ impl<N: Node> Fetch<N> {
             let open = group.open();
             let node = |place| group.aim(place).node();
             let old = self.old(runtime, prefix, &open, node).await?;
-            if old.len() < open.len() {
-                return None;
-            }
-            self.chain.counters.add(NodeEvent::Stale, old.len());
-            Some(old)
+            (old.len() == open.len()).then_some(old)
         };
         softly(patience, outcome, old).await
+    }
+
+    /// Counts a value that is returned instead of an outcome.
+    pub(super) fn count_stale<V>(&self, landed: &Landed<V>) {
+        let stale = usize::from(landed.is_stale);
+        self.chain.counters.add(NodeEvent::Stale, stale);
     }
 
     /// The value that the nearest tier keeps of a node, for a load that may find it unchanged.
@@ -214,8 +221,10 @@ async fn softly<T, O>(
     if let Ok(outcome) = timeout_at(deadline, &mut outcome).await {
         return Ok(outcome);
     }
-    match Box::pin(old()).await {
-        Some(old) => Err(old),
-        None => Ok(outcome.await),
+    // The work of a flight may be done by who waits for its outcome, so that goes on.
+    match first(&mut outcome, Box::pin(old())).await {
+        First::One(outcome) => Ok(outcome),
+        First::Other(Some(old)) => Err(old),
+        First::Other(None) => Ok(outcome.await),
     }
 }

@@ -205,8 +205,13 @@ impl<N: Node, V> Waiting<N, V> {
     }
 
     fn has_value(&self) -> bool {
+        self.found().is_some()
+    }
+
+    /// What its flight has found, though it may not have ended.
+    pub(crate) fn found(&self) -> Option<&V> {
         let outcome = self.group.members()[self.place].outcome.get();
-        matches!(outcome, Some(Some(Ok(_))))
+        outcome?.as_ref()?.as_ref().ok()
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use self::breaker::{Breaker, Verdict};
 use self::merged::Merged;
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::error::BoxError;
 use crate::key::Key;
@@ -56,6 +57,11 @@ impl Guard {
     /// The time by which its entries expire, since the Unix epoch.
     pub(crate) fn now(&self, clock: &dyn Clock) -> Duration {
         self.bounded.storage.now().unwrap_or_else(|| clock.unix())
+    }
+
+    /// The bus that the storage has.
+    pub(crate) fn bus(&self) -> Option<Arc<dyn Bus>> {
+        self.bounded.storage.bus()
     }
 
     /// Reads entries: as many results as keys, in their order.

@@ -182,7 +182,8 @@ impl LoadContext {
     /// [`invalidate_tag`](Cacheme::invalidate_tag) removes it from every tier. For a tag that is known only
     /// from the value. Reading such an entry from a remote storage takes a second round trip, for what its tags
     /// are at. As [`set_ttl`](Self::set_ttl), it concerns one node in [`load`](Load::load), and the whole batch in
-    /// a [`load_all`](Load::load_all) that the node overrides.
+    /// a [`load_all`](Load::load_all) that the node overrides; there [`Loaded::add_tag`](crate::Loaded::add_tag) says it
+    /// of one.
     ///
     /// ```
     /// # use cacheme::{Load, LoadContext, LoadResult};

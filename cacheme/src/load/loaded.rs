@@ -38,6 +38,24 @@ impl<N: Node, V> Loaded<N, V> {
             .insert(Id(node), Ok((value, Life::at_most(ttl))));
     }
 
+    /// Gives the value of `node`, which is in, a tag: what
+    /// [`LoadContext::add_tag`](crate::LoadContext::add_tag) says of all values of a load.
+    ///
+    /// ```
+    /// # use cacheme::Loaded;
+    /// # #[cacheme::node(storage = "hot")]
+    /// # struct Article { number: u64 }
+    /// let mut loaded = Loaded::default();
+    /// loaded.insert(Article { number: 1 }, "news");
+    /// loaded.add_tag(&Article { number: 1 }, "author:7");
+    /// ```
+    pub fn add_tag(&mut self, node: &N, tag: impl Into<String>) {
+        if let Some(Ok((_, life))) = self.values.get_mut(&Id(node.duplicate())) {
+            let tagged = Life::of_tags([tag.into().into()]);
+            *life = std::mem::take(life).and(tagged);
+        }
+    }
+
     /// Puts in that the value of `node` could not be loaded, and why.
     pub fn fail(&mut self, node: N, error: impl Into<BoxError>) {
         let error = Error::load(N::meta().name(), error.into());

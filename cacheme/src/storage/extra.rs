@@ -21,13 +21,19 @@ pub(super) struct Extra {
     renewed_at: AtomicU64,
 }
 
-/// Whether a hit has its entry renewed.
+/// Why a local tier gives no value at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// The first one after its time has come, and then one in a while until that is done.
-    Now,
-    /// No.
-    Later,
+pub(crate) enum Unserved {
+    /// It has none.
+    Miss(Miss),
+    /// It has one, whose time to be renewed has come: who does that [claims](super::LocalCache::claim) it.
+    Due,
+}
+
+impl From<Miss> for Unserved {
+    fn from(reason: Miss) -> Self {
+        Self::Miss(reason)
+    }
 }
 
 impl Extra {
@@ -52,28 +58,34 @@ impl Extra {
         }
     }
 
-    /// Whether an entry whose life ends at `expires` may be used, and whether this use has it renewed.
-    pub(super) fn check(&self, expires: Option<Duration>, clock: &dyn Clock) -> Result<Due, Miss> {
+    /// Whether an entry whose life ends at `expires` may be used as it is.
+    pub(super) fn check(
+        &self,
+        expires: Option<Duration>,
+        clock: &dyn Clock,
+    ) -> Result<(), Unserved> {
         self.is_current()?;
         let renewed_at = self.renewed_at.load(Ordering::Relaxed);
         if renewed_at == NEVER && expires == self.kept_until {
             // The cache has seen to it.
-            return Ok(Due::Later);
+            return Ok(());
         }
         let now = clock.monotonic();
         if expires.is_some_and(|end| end <= now) {
-            return Err(Miss::Expired);
+            return Err(Miss::Expired.into());
         }
-        if renewed_at > millis(now) {
-            return Ok(Due::Later);
+        if renewed_at <= millis(now) {
+            return Err(Unserved::Due);
         }
+        Ok(())
+    }
+
+    /// Whether the entry is to be renewed by who asks: for a while by nobody else.
+    pub(super) fn claim(&self, clock: &dyn Clock) -> bool {
+        let now = clock.monotonic();
         let next = millis(now.saturating_add(Self::WHILE));
-        let first = self.renewed_at.compare_exchange(
-            renewed_at,
-            next,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
-        Ok(if first.is_ok() { Due::Now } else { Due::Later })
+        let claim = |at| (at <= millis(now)).then_some(next);
+        let (order, at) = (Ordering::Relaxed, &self.renewed_at);
+        at.fetch_update(order, order, claim).is_ok()
     }
 }

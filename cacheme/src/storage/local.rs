@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cacheme_tinylfu::{Cache, Equivalent, Lookup, Policy};
 
-use super::extra::{Due, Extra};
+use super::extra::{Extra, Unserved};
 use super::url::{BadUrl, StorageUrl};
 use super::{Found, Stay};
 use crate::clock::Clock;
@@ -130,7 +130,7 @@ pub(crate) struct LocalCache {
 }
 
 impl LocalCache {
-    /// The value of `node` among the entries of `scope`, and whether it is to be renewed.
+    /// The value of `node` among the entries of `scope`, unless it is to be renewed.
     ///
     /// Waits for no other reader, allocates nothing beyond what cloning the value does, and reads the
     /// clock only for an entry that expires.
@@ -139,14 +139,28 @@ impl LocalCache {
         &self,
         scope: u64,
         node: &N,
-    ) -> Result<(V, Due), Miss> {
-        self.read(scope, node, |held: &Held<N, V>| {
-            let due = match &held.extra {
-                None => Due::Later,
-                Some(extra) => extra.check(held.expires, &*self.clock)?,
-            };
-            Ok((held.value.clone(), due))
+    ) -> Result<V, Unserved> {
+        self.read(scope, node, |held: &Held<N, V>| match &held.extra {
+            None => Ok(held.value.clone()),
+            Some(extra) => self.checked(held, extra),
         })
+    }
+
+    /// The value of an entry of which there is more to know. Apart, so that plain hits stay small.
+    #[inline(never)]
+    fn checked<N, V: Clone>(&self, held: &Held<N, V>, extra: &Extra) -> Result<V, Unserved> {
+        extra.check(held.end.at(), &*self.clock)?;
+        Ok(held.value.clone())
+    }
+
+    /// Whether the entry of `node` is to be renewed by who asks: for a while by nobody else.
+    pub(crate) fn claim<N: Node, V: Send + Sync + 'static>(&self, scope: u64, node: &N) -> bool {
+        let claim = |held: &Held<N, V>| {
+            let extra = held.extra.as_ref();
+            Ok(extra.is_some_and(|extra| extra.claim(&*self.clock)))
+        };
+        let claimed: Result<_, Miss> = self.read(scope, node, claim);
+        claimed.unwrap_or(false)
     }
 
     /// The value with the life left to it and its age.
@@ -157,7 +171,7 @@ impl LocalCache {
     ) -> Result<Found<V>, Miss> {
         self.found(scope, node, |held, now| {
             held.is_usable(now)?;
-            Ok(held.expires)
+            Ok(held.end.at())
         })
     }
 
@@ -169,15 +183,16 @@ impl LocalCache {
     ) -> Result<Found<V>, Miss> {
         self.found(scope, node, |held, now| {
             let Some(extra) = &held.extra else {
-                return Ok(held.expires);
+                return Ok(held.end.at());
             };
             extra.is_current()?;
-            let is_over = held.expires.is_some_and(|end| end <= now);
-            Ok(if is_over {
+            let is_over = held.end.at().is_some_and(|end| end <= now);
+            let end = if is_over || extra.is_stale {
                 extra.kept_until
             } else {
-                held.expires
-            })
+                held.end.at()
+            };
+            Ok(end)
         })
     }
 
@@ -192,13 +207,14 @@ impl LocalCache {
         self.read(scope, node, |held: &Held<N, V>| {
             let end = end(held, now)?;
             let extra = held.extra.as_ref();
-            let is_over = held.expires.is_some_and(|end| end <= now);
+            let is_over = held.end.at().is_some_and(|end| end <= now);
             Ok(Found {
                 value: held.value.clone(),
                 left: end.map(|at| at.saturating_sub(now)),
                 age: held.birth.age(now),
                 stamp: extra.and_then(|extra| extra.stamp.clone()),
                 is_stale: is_over || extra.is_some_and(|extra| extra.is_stale),
+                draw: 0,
             })
         })
     }
@@ -222,12 +238,12 @@ impl LocalCache {
     }
 
     #[inline]
-    fn read<N: Node, V: Send + Sync + 'static, R>(
+    fn read<N: Node, V: Send + Sync + 'static, R, E: From<Miss>>(
         &self,
         scope: u64,
         node: &N,
-        read: impl FnOnce(&Held<N, V>) -> Result<R, Miss>,
-    ) -> Result<R, Miss> {
+        read: impl FnOnce(&Held<N, V>) -> Result<R, E>,
+    ) -> Result<R, E> {
         let value = PhantomData;
         let sought: Sought<'_, N, V> = Sought { scope, node, value };
         let found = self
@@ -235,8 +251,8 @@ impl LocalCache {
             .lookup_key_value(&sought, |kept, ()| kept.as_held().map(read));
         match found {
             Lookup::Hit(Some(read)) => read,
-            Lookup::Expired => Err(Miss::Expired),
-            Lookup::Hit(None) | Lookup::Absent => Err(Miss::Absent),
+            Lookup::Expired => Err(Miss::Expired.into()),
+            Lookup::Hit(None) | Lookup::Absent => Err(Miss::Absent.into()),
         }
     }
 
@@ -261,7 +277,7 @@ impl LocalCache {
             scope,
             node,
             value,
-            expires: ttl.map(|ttl| now.saturating_add(ttl)),
+            end: End::new(ttl.map(|ttl| now.saturating_add(ttl))),
             birth: Birth::new(now, age),
             weight,
             extra: extra.map(Box::new),
@@ -288,8 +304,8 @@ struct Held<N, V> {
     scope: u64,
     node: N,
     value: V,
-    /// By the monotonic clock. The cache knows it as well; it is kept here for refills.
-    expires: Option<Duration>,
+    /// The cache knows it as well; it is kept here for refills.
+    end: End,
     birth: Birth,
     weight: u32,
     /// What few entries have, in a place of its own so that the others are small.
@@ -303,7 +319,7 @@ impl<N, V> Held<N, V> {
             return Ok(());
         };
         extra.is_current()?;
-        match self.expires {
+        match self.end.at() {
             Some(end) if end <= now => Err(Miss::Expired),
             _ => Ok(()),
         }
@@ -323,6 +339,22 @@ impl Birth {
     fn age(self, now: Duration) -> Duration {
         let age = whole(now).saturating_sub(self.0);
         Duration::from_millis(age.try_into().unwrap_or(0))
+    }
+}
+
+/// When the life of a value ends: nanoseconds by the monotonic clock, all ones for never. An entry of a number is a cache
+/// line with it, and would be more with a `Duration`.
+#[derive(Clone, Copy)]
+struct End(u64);
+
+impl End {
+    fn new(at: Option<Duration>) -> Self {
+        let nanos = at.map(|at| u64::try_from(at.as_nanos()).unwrap_or(u64::MAX - 1));
+        Self(nanos.unwrap_or(u64::MAX))
+    }
+
+    fn at(self) -> Option<Duration> {
+        (self.0 != u64::MAX).then(|| Duration::from_nanos(self.0))
     }
 }
 

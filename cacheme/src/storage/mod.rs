@@ -57,7 +57,7 @@ mod url;
 
 #[cfg(feature = "encryption")]
 pub use self::encrypted::Encrypted;
-pub(crate) use self::extra::Due;
+pub(crate) use self::extra::Unserved;
 #[cfg(feature = "file")]
 pub use self::file::{FileStorage, FileStorageBuilder};
 #[cfg(any(feature = "encryption", feature = "mac"))]
@@ -87,6 +87,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::bus::Bus;
 use crate::cached::{Landed, Origin};
 use crate::error::BoxError;
 use crate::key::Key;
@@ -142,6 +143,11 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
     fn is_partitioned(&self) -> bool {
         false
     }
+
+    /// What carries invalidations between processes by way of the same server. `None`, the default, is nothing.
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        None
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -169,6 +175,10 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
     fn is_partitioned(&self) -> bool {
         (**self).is_partitioned()
     }
+
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        (**self).bus()
+    }
 }
 
 /// A value that a tier gave.
@@ -182,16 +192,20 @@ pub(crate) struct Found<V> {
     pub(crate) stamp: Option<Arc<Stamp>>,
     /// Whether its time to live is over.
     pub(crate) is_stale: bool,
+    /// What tells an entry of a remote tier from others.
+    pub(crate) draw: u64,
 }
 
 impl<V> Found<V> {
-    /// As it is returned that had it at this place in the chain.
+    /// As it is returned that had it at this place in the chain. Nobody joins it.
     pub(crate) fn landed(self, place: usize) -> Landed<V> {
         Landed {
             value: self.value,
             origin: Origin::Tier(place),
             age: self.age,
             is_stale: self.is_stale,
+            until: None,
+            stamp: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What stands for the cache in process when the feature `local` is off: a type without values.
 
-use super::{Due, Found, Stay};
+use super::{Found, Stay, Unserved};
 use crate::node::Node;
 use crate::stats::Miss;
 
@@ -9,7 +9,12 @@ use crate::stats::Miss;
 pub(crate) enum LocalCache {}
 
 impl LocalCache {
-    pub(crate) fn get<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<(V, Due), Miss> {
+    pub(crate) fn get<N: Node, V>(&self, _scope: u64, _node: &N) -> Result<V, Unserved> {
+        match *self {}
+    }
+
+    #[expect(clippy::extra_unused_type_parameters, reason = "as the cache's")]
+    pub(crate) fn claim<N: Node, V>(&self, _scope: u64, _node: &N) -> bool {
         match *self {}
     }
 

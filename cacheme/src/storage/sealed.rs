@@ -92,6 +92,10 @@ macro_rules! sealed_storage {
             fn is_partitioned(&self) -> bool {
                 self.storage.is_partitioned()
             }
+
+            fn bus(&self) -> Option<std::sync::Arc<dyn crate::bus::Bus>> {
+                self.storage.bus()
+            }
         }
     };
 }

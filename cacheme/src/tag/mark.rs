@@ -9,6 +9,7 @@
 //! the mark expires, in ms since the Unix epoch, all ones for never.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +25,17 @@ const FORM: [u8; 8] = *b"CCHT\x01\0\0\0";
 pub(crate) struct Mark {
     pub(crate) version: u64,
     expires: u64,
+}
+
+/// A mark that was made here.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    /// The storage's name.
+    pub(crate) storage: Arc<str>,
+    /// `None` if that failed.
+    pub(crate) mark: Option<Mark>,
+    /// When it was there: later than the reads of lower numbers began.
+    pub(crate) at: u64,
 }
 
 impl Mark {

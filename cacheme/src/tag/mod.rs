@@ -8,6 +8,7 @@
 //! In a remote storage, a tag is a [mark]: an entry of its own with a random version, which those of the tag
 //! name.
 
+mod heard;
 pub(crate) mod mark;
 mod writer;
 
@@ -16,8 +17,10 @@ pub use self::writer::TagWriter;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
+use self::heard::{Heard, HeardOf};
+use self::mark::Made;
 use crate::lock::lock;
 
 /// A tag that an entry or a flight has.
@@ -26,6 +29,8 @@ pub(crate) struct Tag {
     name: Arc<str>,
     /// The number of its last invalidation.
     last: AtomicU64,
+    /// The marks that were made of it here lately, locked while one is made.
+    pub(crate) made: tokio::sync::Mutex<Vec<Made>>,
 }
 
 impl Tag {
@@ -39,13 +44,21 @@ impl Tag {
 pub(crate) struct Stamp {
     since: u64,
     tags: Vec<Arc<Tag>>,
+    /// Where the runtime has a bus, what is heard of the entry's key.
+    heard: Option<HeardOf>,
 }
 
 impl Stamp {
     /// Whether none of the tags has been invalidated since.
     pub(crate) fn is_current(&self) -> bool {
         let is_older = |tag: &Arc<Tag>| tag.last.load(Ordering::Acquire) <= self.since;
-        self.tags.iter().all(is_older)
+        let heard = self.heard.as_ref();
+        self.tags.iter().all(is_older) && heard.is_none_or(|heard| heard.last() <= self.since)
+    }
+
+    /// Whether it has ended, and may have before so many invalidations: of each tag only the last one is known.
+    pub(crate) fn ended_before(&self, count: u64) -> bool {
+        self.since < count && !self.is_current()
     }
 
     pub(crate) fn tags(&self) -> &[Arc<Tag>] {
@@ -58,7 +71,11 @@ impl Stamp {
 pub(crate) struct Tags {
     /// How many invalidations there have been.
     count: AtomicU64,
+    /// How often marks were read or made, to know what came first.
+    marks: AtomicU64,
     table: Mutex<Table>,
+    /// What comes over the bus, if there is one.
+    heard: OnceLock<Arc<Heard>>,
 }
 
 #[derive(Debug, Default)]
@@ -82,24 +99,38 @@ impl Tags {
         self.count.load(Ordering::Acquire)
     }
 
+    /// A number that is later than all before.
+    pub(crate) fn next_mark(&self) -> u64 {
+        self.marks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// The stamp of what has the tags of these names, under the prefix whose scope this is, and began when there
-    /// had been `since` invalidations; `None` if it has none.
+    /// had been `since` invalidations; `None` if nothing ends it. `digest` is that of its key.
     pub(crate) fn stamp<'n>(
         &self,
         scope: u64,
         since: u64,
+        digest: u64,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Option<Arc<Stamp>> {
+        let heard = self.heard.get().map(|heard| heard.of(digest));
         let mut names = names.into_iter().peekable();
-        names.peek()?;
-        let mut table = lock(&self.table);
         let mut tags: Vec<Arc<Tag>> = Vec::new();
+        if names.peek().is_none() {
+            let of_key = |heard| Stamp {
+                since,
+                tags,
+                heard: Some(heard),
+            };
+            return heard.map(of_key).map(Arc::new);
+        }
+        let mut table = lock(&self.table);
         for name in names {
             if !tags.iter().any(|tag| *tag.name == *name) {
                 tags.push(table.find(scope, name));
             }
         }
-        Some(Arc::new(Stamp { since, tags }))
+        Some(Arc::new(Stamp { since, tags, heard }))
     }
 
     /// Ends all that has the tag, and all that is under way and will have it.
@@ -115,6 +146,41 @@ impl Tags {
             .last
             .store(number, Ordering::Release);
         // The last of all: what begins now, and is as new, has this number.
+        self.count.store(number, Ordering::Release);
+    }
+
+    /// From now on entries are ended by what is heard.
+    pub(crate) fn hear(&self) {
+        self.heard.get_or_init(Arc::default);
+    }
+
+    /// Whether they are, so that they need the digests of their keys.
+    pub(crate) fn is_hearing(&self) -> bool {
+        self.heard.get().is_some()
+    }
+
+    /// Ends what has these keys, as [`invalidate`](Self::invalidate) does.
+    pub(crate) fn end_keys(&self, digests: &[u64]) {
+        self.end(|heard, number| {
+            for digest in digests {
+                heard.end(*digest, number);
+            }
+        });
+    }
+
+    /// Ends all entries that are ended by what is heard.
+    pub(crate) fn end_all(&self) {
+        self.end(Heard::end_all);
+    }
+
+    fn end(&self, end: impl FnOnce(&Heard, u64)) {
+        let Some(heard) = self.heard.get() else {
+            return;
+        };
+        // The lock of the count.
+        let _table = lock(&self.table);
+        let number = self.count.load(Ordering::Relaxed) + 1;
+        end(heard, number);
         self.count.store(number, Ordering::Release);
     }
 }
@@ -133,7 +199,8 @@ impl Table {
         let part = self.part(scope, &name);
         let past = self.past.get(part).copied().unwrap_or(0);
         let last = AtomicU64::new(past);
-        let tag = Arc::new(Tag { name, last });
+        let made = tokio::sync::Mutex::default();
+        let tag = Arc::new(Tag { name, last, made });
         self.known.insert(key, Arc::downgrade(&tag));
         tag
     }
@@ -153,7 +220,7 @@ mod tests {
     }
 
     fn since(tags: &Tags, since: u64, names: &[&str]) -> Arc<Stamp> {
-        let stamp = tags.stamp(0, since, names.iter().copied());
+        let stamp = tags.stamp(0, since, 0, names.iter().copied());
         stamp.expect("it has tags")
     }
 
@@ -184,9 +251,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_heard_ends_what_has_the_key() {
+        let tags = Tags::default();
+        tags.end_all();
+        tags.hear();
+        let of = |digest| {
+            tags.stamp(0, tags.now(), digest, [])
+                .expect("it is ended by it")
+        };
+        let (one, two) = (of(1), of(2));
+        tags.end_keys(&[1, 3]);
+        assert!(!one.is_current() && two.is_current() && of(1).is_current());
+        tags.end_all();
+        assert!(!two.is_current() && of(2).is_current());
+    }
+
+    #[test]
     fn what_has_no_tags_has_no_stamp() {
         let tags = Tags::default();
-        assert!(tags.stamp(0, 0, []).is_none());
+        assert!(tags.stamp(0, 0, 0, []).is_none());
         let twice = stamp(&tags, &["one", "one"]);
         assert_eq!(twice.tags().len(), 1);
     }

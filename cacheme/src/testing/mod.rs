@@ -112,12 +112,14 @@
 //! # }
 //! ```
 
+mod bus;
 mod conformance;
 mod gate;
 mod kit;
 mod memory;
 mod mode;
 
+pub use self::bus::MemoryBus;
 pub use self::conformance::Conformance;
 pub use self::gate::Gate;
 pub use self::kit::Kit;

@@ -5,7 +5,8 @@ use tokio::task::yield_now;
 
 use crate::error::BoxError;
 
-/// What [`MemoryStorage`](super::MemoryStorage) and [`Gate`](super::Gate) do when they are called.
+/// What [`MemoryStorage`](super::MemoryStorage), [`MemoryBus`](super::MemoryBus) and [`Gate`](super::Gate) do when they
+/// are called.
 /// Changing it reaches the calls that wait, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

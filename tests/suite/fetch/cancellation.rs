@@ -66,7 +66,7 @@ impl<F: Future> Poll for std::pin::Pin<&mut F> {
 }
 
 /// Polls a future so many times, letting others run in between, then drops it.
-async fn poll_and_drop(future: impl Future, polls: usize) {
+pub(crate) async fn poll_and_drop(future: impl Future, polls: usize) {
     let mut future = pin!(future);
     for _ in 0..polls {
         if future.as_mut().now_or_never() {

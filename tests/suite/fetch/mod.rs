@@ -23,6 +23,8 @@ mod switch;
 mod tags;
 mod weight;
 
+pub(crate) use self::cancellation::poll_and_drop;
+
 use std::time::Duration;
 
 use cacheme::{Cacheme, LocalStorage, NodeStats};

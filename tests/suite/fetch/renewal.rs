@@ -25,6 +25,15 @@ struct Far(u64);
 )]
 struct Both(u64);
 
+#[cacheme::node(
+    caches(
+        cache(storage = "near", ttl = "10s"),
+        cache(storage = "nearer", ttl = "1000s")
+    ),
+    refresh_at = 0.5
+)]
+struct Twice(u64);
+
 macro_rules! loads {
     ($($node:ident)*) => {$(
         impl Load for $node {
@@ -37,7 +46,7 @@ macro_rules! loads {
     )*};
 }
 
-loads!(Near Far Both);
+loads!(Near Far Both Twice);
 
 #[derive(Clone, Default)]
 struct Source {
@@ -66,6 +75,7 @@ impl World {
         let runtime = Cacheme::builder()
             .clock(Arc::<ManualClock>::clone(&clock))
             .storage("near", LocalStorage::lru(100))
+            .storage("nearer", LocalStorage::lru(100))
             .storage("far", far)
             .state(source.clone())
             .build()
@@ -144,7 +154,7 @@ async fn a_hit_renews_a_value_beside_itself_and_once() -> cacheme::Result<()> {
     assert_eq!(runtime.peek(Near(1)).await?, Some(1001));
     let stats = runtime.stats();
     let node = stats.node::<Near>().expect("it was used");
-    assert_eq!(node.requests(), node.hits() + 3);
+    assert_eq!((node.requests(), node.misses()), (node.hits() + 3, 3));
     Ok(())
 }
 
@@ -184,7 +194,8 @@ async fn a_renewal_of_a_near_tier_asks_the_tiers_behind() -> cacheme::Result<()>
     let stats = runtime.stats();
     let node = stats.node::<Both>().expect("it was used");
     assert_eq!((node.misses(), node.loads()), (1, 1));
-    assert_eq!(node.tiers()[0].hits(), 10);
+    // The renewals are no requests.
+    assert_eq!((node.requests(), node.hits()), (11, 10));
     Ok(())
 }
 
@@ -220,6 +231,94 @@ async fn a_value_of_a_remote_tier_is_renewed_beside_who_reads_it() -> cacheme::R
     world.advance(76);
     assert_eq!(runtime.get_if_present(Far(1)).await?, Some(1001));
     world.settled(5).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_joins_a_renewal_beyond_the_end_of_the_value() -> cacheme::Result<()> {
+    let world = World::new().await;
+    let runtime = &world.runtime;
+    runtime.get(Far(1)).await?;
+    world.changes();
+    world.advance(76);
+    world.source.gate.set_mode(Mode::Waits);
+    assert_eq!(runtime.get(Far(1)).await?, 1);
+    world.passed(2).await;
+    assert_eq!(runtime.get(Far(1)).await?, 1);
+    world.advance(24);
+    let get = tokio::spawn({
+        let runtime = runtime.clone();
+        async move { runtime.get(Far(1)).await }
+    });
+    world.passed(3).await;
+    world.source.gate.set_mode(Mode::Works);
+    assert_eq!(promptly(get).await.expect("no panic")?, 1001);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewed_value_has_its_own_tags_only() -> cacheme::Result<()> {
+    let world = World::new().await;
+    let runtime = &world.runtime;
+    let load = |version: u64| {
+        move |cx: LoadContext| async move {
+            cx.add_tag(format!("version:{version}"));
+            Ok(version)
+        }
+    };
+    runtime.get_with(Far(1), load(1)).await?;
+    for version in 2..4 {
+        world.advance(76);
+        runtime.get_with(Far(1), load(version)).await?;
+        promptly(async {
+            while runtime
+                .peek(Far(1))
+                .await
+                .is_ok_and(|value| value != Some(version))
+            {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+    runtime.invalidate_tag("version:2").await?;
+    assert_eq!(runtime.peek(Far(1)).await?, Some(3));
+    runtime.invalidate_tag("version:3").await?;
+    assert_eq!(runtime.peek(Far(1)).await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_cannot_renew_leaves_it_to_who_can() -> cacheme::Result<()> {
+    let world = World::new().await;
+    let runtime = &world.runtime;
+    runtime.get(Near(1)).await?;
+    world.changes();
+    world.advance(80);
+    for _ in 0..3 {
+        assert_eq!(runtime.get_if_present(Near(1)).await?, Some(1));
+    }
+    world.settled(1).await;
+    runtime.get(Near(1)).await?;
+    world.settled(2).await;
+    assert_eq!(runtime.get(Near(1)).await?, 1001);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_near_tier_is_renewed_from_another_one_in_process() -> cacheme::Result<()> {
+    let world = World::new().await;
+    let runtime = &world.runtime;
+    runtime.get(Twice(1)).await?;
+    for _ in 0..10 {
+        world.advance(8);
+        runtime.get(Twice(1)).await?;
+        runtime.get_entry(Twice(1)).await?;
+    }
+    world.settled(1).await;
+    let stats = runtime.stats();
+    let node = stats.node::<Twice>().expect("it was used");
+    assert_eq!((node.loads(), node.tiers()[0].misses()), (1, 1));
     Ok(())
 }
 

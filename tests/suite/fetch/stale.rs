@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use cacheme::testing::{Call, Gate, Mode};
+use cacheme::testing::{Gate, Mode, Operation};
 use cacheme::{
     Cacheme, Load, LoadContext, LoadResult, LocalStorage, ManualClock, Meta, Node, NodeStats,
     Source,
@@ -12,7 +12,7 @@ use cacheme::{
 use cacheme_tests::memory::MemoryStorage;
 use tokio::time::Instant;
 
-use super::{promptly, until};
+use super::{poll_and_drop, promptly};
 
 #[cacheme::node(
     caches(
@@ -47,6 +47,12 @@ struct Hard(u64);
 )]
 struct Reversed(u64);
 
+#[cacheme::node(storage = "far", ttl = "60s", stale = "1h", soft_timeout = "50ms")]
+struct Slow(u64);
+
+#[cacheme::node(storage = "near", ttl = "10s", stale = "1h", refresh_at = 0.5)]
+struct Eager(u64);
+
 macro_rules! loads {
     ($($node:ident)*) => {$(
         impl Load for $node {
@@ -61,7 +67,7 @@ macro_rules! loads {
     )*};
 }
 
-loads!(Guarded Unguarded Reversed Soft AtOnce Hard);
+loads!(Guarded Unguarded Reversed Soft AtOnce Hard Slow Eager);
 
 /// Adds a thousand to values from each version to the next.
 #[derive(Clone, Default)]
@@ -317,7 +323,16 @@ async fn an_old_value_is_returned_at_once_and_revalidated() -> cacheme::Result<(
     world.source.gate.passed(2).await;
     world.source.gate.set_mode(Mode::Works);
     let other = world.other().await;
-    until(|| world.far.has_begun(Call::Put(1)) && world.stats::<AtOnce>().loads() == 2).await;
+    promptly(async {
+        while runtime
+            .peek(AtOnce(1))
+            .await
+            .is_ok_and(|value| value.is_none())
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     assert_eq!(other.get(AtOnce(1)).await?, 1001);
     assert_eq!(world.loads(), 2);
     Ok(())
@@ -376,6 +391,80 @@ async fn a_load_finds_the_old_value_unchanged() -> cacheme::Result<()> {
     assert_eq!(renewed, 1);
     let entry = runtime.get_entry(Guarded(1)).await?;
     assert_eq!((entry.is_stale(), entry.age()), (false, Duration::ZERO));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_goes_on_while_the_old_value_is_looked_for() -> cacheme::Result<()> {
+    let world = World::new().await;
+    let (runtime, gate) = (&world.runtime, &world.source.gate);
+    runtime.get(Slow(1)).await?;
+    world.advance(61);
+    world.source.changes();
+    let begun = Instant::now();
+    let load = |_cx: LoadContext| async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok(7_u64)
+    };
+    // The storage hangs when it is asked for the old value.
+    let get = runtime.get_with(Slow(1), load);
+    let hang = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.far.set_mode_of(Operation::Get, Mode::Waits);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        world.far.set_mode(Mode::Works);
+    };
+    let (value, ()) = tokio::join!(async { (get.await, begun.elapsed()) }, hang);
+    assert_eq!((value.0?, value.1), (7, Duration::from_millis(100)));
+    assert_eq!(gate.calls().len(), 1);
+    assert_eq!(world.stats::<Slow>().stale(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_returns_no_old_value() -> cacheme::Result<()> {
+    let world = World::new().await;
+    let runtime = &world.runtime;
+    runtime.get(Eager(1)).await?;
+    world.source.gate.set_mode(Mode::Fails);
+    world.advance(9);
+    for _ in 0..3 {
+        let entry = runtime.get_entry(Eager(1)).await?;
+        assert_eq!((*entry.value(), entry.is_stale()), (1, false));
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let node = world.stats::<Eager>();
+    assert_eq!((node.failed_loads(), node.stale()), (1, 0));
+    assert_eq!(node.requests(), node.hits() + node.joined() + node.misses());
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_2_who_waits_for_no_load_may_be_dropped_at_every_await() -> cacheme::Result<()> {
+    for polls in 0..30 {
+        let world = World::new().await;
+        let runtime = &world.runtime;
+        runtime.get_all([AtOnce(1), AtOnce(2)]).await?;
+        world.advance(61);
+        world.source.changes();
+        poll_and_drop(runtime.get(AtOnce(1)), polls).await;
+        poll_and_drop(runtime.get_all([AtOnce(1), AtOnce(2)]), polls).await;
+        for number in 1..3 {
+            promptly(async {
+                while runtime
+                    .get(AtOnce(number))
+                    .await
+                    .is_ok_and(|value| value < 1000)
+                {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+        }
+        assert!(world.loads() <= 4, "after {polls} polls");
+    }
     Ok(())
 }
 

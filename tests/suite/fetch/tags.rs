@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use cacheme::testing::{Call, Gate, Mode, Operation};
 use cacheme::{
-    Cacheme, KeyWriter, Load, LoadContext, LoadResult, LocalStorage, ManualClock, Meta, Miss, Node,
-    TagWriter, Tier, TierStats,
+    Cacheme, KeyWriter, Load, LoadContext, LoadResult, Loaded, LocalStorage, ManualClock, Meta,
+    Miss, Node, NodeStats, TagWriter, Tier, TierStats,
 };
 use cacheme_tests::memory::MemoryStorage;
 use tokio::task::JoinHandle;
 
-use super::{promptly, until};
+use super::{poll_and_drop, promptly, until};
 
 #[cacheme::node(
     caches(
@@ -32,6 +32,27 @@ struct Report {
 /// Its loads say what tags it has: as many as its number, `page:0` and so on.
 #[cacheme::node(caches(cache(storage = "near"), cache(storage = "far", ttl = "1h")))]
 struct Page(u64);
+
+/// Loaded together, with a tag for each.
+#[cacheme::node(storage = "near")]
+struct Each(u64);
+
+impl Load for Each {
+    type Value = u64;
+
+    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
+        cx.state::<Source>()?.load(self.0).await
+    }
+
+    async fn load_all(nodes: &[Self], cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
+        let mut loaded = Loaded::default();
+        for node in nodes {
+            loaded.insert(Self(node.0), node.load(cx).await?);
+            loaded.add_tag(node, format!("each:{}", node.0));
+        }
+        Ok(loaded)
+    }
+}
 
 /// In one process only.
 #[cacheme::node(
@@ -520,17 +541,197 @@ async fn a_storage_that_is_down_is_said() -> cacheme::Result<()> {
 async fn what_a_tag_is_at_unknown_is_not_written() -> cacheme::Result<()> {
     let world = World::default();
     let runtime = world.process().await;
-    world.far.set_mode_of(Operation::Put, Mode::FailsNext(2));
+    world.far.set_mode_of(Operation::Put, Mode::FailsNext(1));
     runtime.get(ONE).await?;
-    // Its marks couldn't be written, neither when it was read nor before the load.
-    let calls = world.far.take_calls();
-    assert_eq!(calls, [Call::Get(3), Call::Put(2), Call::Put(2)]);
+    // Its marks couldn't be written.
+    assert_eq!(world.far.take_calls(), [Call::Get(3), Call::Put(2)]);
     let stats = runtime.stats();
     let node = stats.node::<Report>().expect("it was used");
     let failed = node.tiers().iter().map(TierStats::failed_writes);
     assert_eq!(failed.collect::<Vec<_>>(), [0, 1, 0]);
     // Now they can.
     runtime.put(TWO, 2).await
+}
+
+#[tokio::test]
+async fn a_mark_that_could_not_be_read_is_not_made_anew() -> cacheme::Result<()> {
+    let world = World::default();
+    let runtime = world.process().await;
+    runtime.get_all([ONE, TWO]).await?;
+    for storage in [&world.far, &world.farther] {
+        storage.set_mode_of(Operation::Get, Mode::Fails);
+    }
+    runtime.refresh(ONE).await?;
+    runtime
+        .put(ONE, 5)
+        .await
+        .expect_err("the marks can't be read");
+    for storage in [&world.far, &world.farther] {
+        storage.set_mode(Mode::Works);
+    }
+    // The other one is as good as it was.
+    let later = world.process().await;
+    assert_eq!(later.get(TWO).await?, 2);
+    let stats = later.stats();
+    assert_eq!(stats.node::<Report>().map(NodeStats::misses), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn simultaneous_loads_have_the_same_marks() -> cacheme::Result<()> {
+    let world = World::default();
+    let runtime = world.process().await;
+    world.source.gate.set_mode(Mode::Waits);
+    let reports = (0..10).map(|number| Report { tenant: 1, number });
+    let gets: Vec<_> = reports.map(|report| get(&runtime, report)).collect();
+    promptly(world.source.gate.passed(10)).await;
+    world.source.gate.set_mode(Mode::Works);
+    for get in gets {
+        outcome(get).await?;
+    }
+    let later = world.process().await;
+    later
+        .get_all((0..10).map(|number| Report { tenant: 1, number }))
+        .await?;
+    let stats = later.stats();
+    assert_eq!(stats.node::<Report>().map(NodeStats::misses), Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_3_who_asks_after_an_invalidation_gets_nothing_older() -> cacheme::Result<()> {
+    let world = World::default();
+    let runtime = world.process().await;
+    world.source.gate.set_mode(Mode::Waits);
+    let olds = (get(&runtime, ONE), get(&runtime, Page(1)));
+    promptly(world.source.gate.passed(2)).await;
+    world.changes();
+    runtime.invalidate_tag("tenant:1").await?;
+    runtime.invalidate_tag("page:0").await?;
+    let news = (get(&runtime, ONE), get(&runtime, Page(1)));
+    let all = tokio::spawn({
+        let runtime = runtime.clone();
+        async move { runtime.get_all([ONE, TWO]).await }
+    });
+    until(|| {
+        let stats = runtime.stats();
+        let nodes = stats.nodes().iter();
+        nodes.map(NodeStats::requests).sum::<u64>() == 6
+    })
+    .await;
+    world.source.gate.set_mode(Mode::Works);
+    assert_eq!((outcome(olds.0).await?, outcome(olds.1).await?), (1, 1));
+    assert_eq!(
+        (outcome(news.0).await?, outcome(news.1).await?),
+        (1001, 1001)
+    );
+    assert_eq!(promptly(all).await.expect("no panic")?, [1001, 1002]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_3_who_asks_while_what_is_old_is_written_gets_nothing_older() -> cacheme::Result<()>
+{
+    let world = World::default();
+    let runtime = world.process().await;
+    // One that has its value, and is still being written.
+    runtime.get_all([ONE, TWO]).await?;
+    world.far.take_calls();
+    world.far.set_mode_of(Operation::Put, Mode::AnswersLate);
+    let put = tokio::spawn({
+        let runtime = runtime.clone();
+        async move { runtime.put(ONE, 5).await }
+    });
+    until(|| world.far.has_begun(Call::Put(1))).await;
+    assert_eq!(runtime.get(ONE).await?, 5);
+    world.changes();
+    runtime.invalidate_tag("tenant:1").await?;
+    let new = get(&runtime, ONE);
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    world.far.set_mode_of(Operation::Put, Mode::Works);
+    promptly(put).await.expect("no panic")?;
+    assert_eq!(outcome(new).await?, 1001);
+    assert_eq!(runtime.get(ONE).await?, 1001);
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_3_a_later_invalidation_hides_no_earlier_one() -> cacheme::Result<()> {
+    let world = World::default();
+    let runtime = world.process().await;
+    world.source.gate.set_mode(Mode::Waits);
+    let old = get(&runtime, ONE);
+    promptly(world.source.gate.passed(1)).await;
+    world.changes();
+    runtime.invalidate_tag("tenant:1").await?;
+    let new = get(&runtime, ONE);
+    until(|| {
+        let stats = runtime.stats();
+        stats
+            .node::<Report>()
+            .is_some_and(|node| node.joined() == 1)
+    })
+    .await;
+    runtime.invalidate_tag("tenant:1").await?;
+    world.source.gate.set_mode(Mode::Works);
+    assert_eq!(outcome(old).await?, 1);
+    assert_eq!(outcome(new).await?, 1001);
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_2_who_makes_a_mark_and_is_not_polled_holds_nobody_up() -> cacheme::Result<()> {
+    for polls in 1..30 {
+        let world = World::default();
+        let runtime = world.process().await;
+        let mut left = Box::pin(runtime.get(ONE));
+        for _ in 0..polls {
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            if left.as_mut().poll(&mut cx).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(promptly(runtime.get(TWO)).await?, 2, "after {polls} polls");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_says_of_each_what_tags_it_has() -> cacheme::Result<()> {
+    let world = World::default();
+    let runtime = world.process().await;
+    assert_eq!(runtime.get_all([Each(1), Each(2)]).await?, [1, 2]);
+    world.changes();
+    runtime.invalidate_tag("each:2").await?;
+    assert_eq!(runtime.get_all([Each(1), Each(2)]).await?, [1, 1002]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn promise_2_whoever_makes_marks_or_ends_a_tag_may_be_dropped_at_every_await()
+-> cacheme::Result<()> {
+    for polls in 0..50 {
+        let world = World::default();
+        let runtime = world.process().await;
+        poll_and_drop(runtime.get(ONE), polls).await;
+        poll_and_drop(runtime.get(Page(2)), polls).await;
+        poll_and_drop(runtime.put(TWO, 2), polls).await;
+        world.changes();
+        poll_and_drop(runtime.invalidate_tag("tenant:1"), polls).await;
+        // The marks aren't locked by who is gone.
+        promptly(runtime.get_all([ONE, TWO])).await?;
+        runtime.invalidate_tag("tenant:1").await?;
+        runtime.invalidate_tag("page:0").await?;
+        for runtime in [&runtime, &world.process().await] {
+            let values = promptly(runtime.get_all([ONE, TWO])).await?;
+            assert_eq!(values, [1001, 1002], "after {polls} polls");
+            assert_eq!(promptly(runtime.get(Page(2))).await?, 1002);
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cacheme::storage::{Encrypted, FileStorage, Keyring, Signed};
-use cacheme::testing::Conformance;
-use cacheme::{Cacheme, Entry, Key, ManualClock, Miss, Storage, StorageFuture};
+use cacheme::testing::{Conformance, MemoryBus};
+use cacheme::{Bus, Cacheme, Entry, Key, ManualClock, Miss, Storage, StorageFuture};
 use cacheme_tests::memory::{Call, MemoryStorage, Mode};
 
 const ONE: [u8; 32] = [1; 32];
@@ -410,6 +410,10 @@ impl Storage for Odd {
     fn is_partitioned(&self) -> bool {
         true
     }
+
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        Some(Arc::new(MemoryBus::new()))
+    }
 }
 
 #[tokio::test]
@@ -417,7 +421,7 @@ async fn clock_and_servers_are_those_of_the_storage_within() {
     for wrap in [signed, encrypted, both] {
         let storage = wrap(Arc::new(Odd), keyring(1, [(1, ONE)]));
         assert_eq!(storage.now(), Some(Duration::from_secs(7)));
-        assert!(storage.is_partitioned());
+        assert!(storage.is_partitioned() && storage.bus().is_some());
         assert!(storage.get_many(&[Key::new("a")]).await.is_err());
     }
 }

@@ -5,6 +5,7 @@
 //! that somebody gave up ([`lease`]).
 
 mod builder;
+mod bus;
 mod core;
 mod dial;
 mod error;
@@ -21,12 +22,14 @@ use bytes::Bytes;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use self::bus::PostgresBus;
 use self::core::Core;
 use self::lease::Purpose;
 use super::driver::background::Background;
 use super::driver::server_clock::ServerClock;
 use super::driver::sweep;
 use super::{Entry, Storage, StorageFuture};
+use crate::bus::Bus;
 use crate::error::BoxError;
 use crate::key::Key;
 
@@ -100,6 +103,7 @@ use crate::key::Key;
 #[derive(Clone)]
 pub struct PostgresStorage {
     core: Arc<Core>,
+    bus: Arc<PostgresBus>,
     _background: Arc<[Background]>,
 }
 
@@ -130,7 +134,8 @@ impl PostgresStorage {
         tls: MakeRustlsConnect,
     ) -> Result<Self, BoxError> {
         let every = builder.table.sweep;
-        let core = Arc::new(Core::new(builder, config, tls)?);
+        let core = Core::new(builder, config.clone(), tls.clone())?;
+        let core = Arc::new(core);
         if !core.reach.lazy {
             let patience = core.reach.connect_timeout;
             let connected = tokio::time::timeout(patience, async {
@@ -142,8 +147,14 @@ impl PostgresStorage {
         }
         let clock = ServerClock::follow(&core);
         let sweeps = every.map(|every| sweep::in_background(&core, every));
+        let bus = PostgresBus {
+            core: Arc::clone(&core),
+            config,
+            tls,
+        };
         Ok(Self {
             core,
+            bus: Arc::new(bus),
             _background: [clock].into_iter().chain(sweeps).collect(),
         })
     }
@@ -205,6 +216,10 @@ impl Storage for PostgresStorage {
 
     fn parallel_reads(&self) -> Option<usize> {
         Some(self.core.reach.pool)
+    }
+
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        Some(Arc::<PostgresBus>::clone(&self.bus))
     }
 }
 

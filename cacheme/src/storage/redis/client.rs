@@ -66,11 +66,29 @@ impl Access {
     /// the [`Link`](super::link::Link).
     const QUEUE: usize = 4096;
 
+    /// Texts that may wait to be taken by who listens to them; with more of them some are lost.
+    const TEXTS: usize = 1024;
+
     /// Begins to connect.
     pub(super) fn open(
         &self,
         endpoint: Endpoint,
         attempts: Attempts,
+    ) -> Result<Connected, FredError> {
+        let events = PerformanceConfig::default().broadcast_channel_capacity;
+        self.open_with(endpoint, attempts, events)
+    }
+
+    /// Begins to connect in order to listen.
+    pub(super) fn open_to_listen(&self, endpoint: Endpoint) -> Result<Connected, FredError> {
+        self.open_with(endpoint, Attempts::First, Self::TEXTS)
+    }
+
+    fn open_with(
+        &self,
+        endpoint: Endpoint,
+        attempts: Attempts,
+        events: usize,
     ) -> Result<Connected, FredError> {
         let Self { reach, .. } = self;
         let config = Config {
@@ -88,6 +106,7 @@ impl Access {
             .set_policy(policy)
             .with_performance_config(|performance: &mut PerformanceConfig| {
                 performance.default_command_timeout = reach.deadline;
+                performance.broadcast_channel_capacity = events;
             })
             .with_connection_config(|connection: &mut ConnectionConfig| {
                 connection.connection_timeout = reach.connect_timeout;

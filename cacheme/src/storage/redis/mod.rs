@@ -5,6 +5,7 @@
 //! deadline. Nothing is sent twice.
 
 mod address;
+mod bus;
 mod client;
 mod cluster;
 mod command;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::bus::RedisBus;
 use self::client::Access;
 use self::servers::Servers;
 use self::target::Target;
@@ -30,6 +32,7 @@ use super::driver::reach::{Reach, reach_setters};
 use super::driver::server_clock::ServerClock;
 use super::url::BadUrl;
 use super::{Entry, Storage, StorageFuture};
+use crate::bus::Bus;
 use crate::error::BoxError;
 use crate::key::Key;
 
@@ -37,6 +40,7 @@ use crate::key::Key;
 #[derive(Clone)]
 pub struct RedisStorage {
     servers: Arc<Servers>,
+    bus: Arc<RedisBus>,
     /// What goes on behind the scenes, until the last clone is dropped.
     _background: Arc<[Background]>,
 }
@@ -109,16 +113,23 @@ impl RedisStorageBuilder {
             credentials: target.credentials,
             database: target.database,
         };
-        let servers = Arc::new(Servers::new(target.form, access));
+        let servers = Arc::new(Servers::new(target.form, access.clone()));
         if reach.lazy {
             servers.connect_later()?;
         } else {
             servers.connect().await?;
         }
         let background = [Servers::follow(&servers), ServerClock::follow(&servers)];
+        let background: Arc<[_]> = Arc::new(background);
+        let bus = RedisBus {
+            servers: Arc::clone(&servers),
+            access,
+            _background: Arc::clone(&background),
+        };
         Ok(RedisStorage {
             servers,
-            _background: Arc::new(background),
+            bus: Arc::new(bus),
+            _background: background,
         })
     }
 }
@@ -146,6 +157,10 @@ impl Storage for RedisStorage {
 
     fn is_partitioned(&self) -> bool {
         self.servers.is_cluster()
+    }
+
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        Some(Arc::<RedisBus>::clone(&self.bus))
     }
 }
 

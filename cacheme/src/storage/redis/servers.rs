@@ -180,6 +180,14 @@ impl Servers {
         }
     }
 
+    /// A connection, for what any server can do.
+    pub(super) fn any(&self) -> Option<Arc<Link>> {
+        match &self.setup {
+            Setup::One { pool, .. } | Setup::Watched { pool, .. } => Some(Arc::clone(pool.any())),
+            Setup::Cluster(cluster) => cluster.any(),
+        }
+    }
+
     pub(super) fn now(&self) -> Option<Duration> {
         self.clock.now()
     }
@@ -230,11 +238,7 @@ impl Timed for Servers {
     }
 
     async fn ask_time(&self) -> Result<Duration, BoxError> {
-        let link = match &self.setup {
-            Setup::One { pool, .. } | Setup::Watched { pool, .. } => Some(Arc::clone(pool.any())),
-            Setup::Cluster(cluster) => cluster.any(),
-        };
-        let link: Arc<Link> = link.ok_or_else(not_connected)?;
+        let link = self.any().ok_or_else(not_connected)?;
         let time = link.ask("TIME", &[], self.until()).await;
         let (seconds, micros): (u64, u64) = time.map_err(|error| link.explained(&error))?;
         Ok(Duration::from_secs(seconds) + Duration::from_micros(micros))

@@ -1,0 +1,65 @@
+//! What is heard of keys over the bus, by parts of their digests.
+//!
+//! An entry isn't told by its key, which a process that has it in its local tiers would have to keep for each. Its part is
+//! a number that few others share: with 65,536 of them, an invalidation ends one entry of so many others as well.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Numbers of last invalidations. It takes 512 KiB.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// That of everything.
+    all: AtomicU64,
+    parts: Box<[AtomicU64]>,
+}
+
+/// What is heard of one key.
+#[derive(Clone, Debug)]
+pub(super) struct HeardOf {
+    heard: Arc<Heard>,
+    part: usize,
+}
+
+const PARTS: usize = 1 << 16;
+
+impl Heard {
+    /// What is heard of the key of this digest.
+    pub(super) fn of(self: &Arc<Self>, digest: u64) -> HeardOf {
+        HeardOf {
+            heard: Arc::clone(self),
+            part: part(digest),
+        }
+    }
+
+    pub(super) fn end(&self, digest: u64, number: u64) {
+        self.parts[part(digest)].store(number, Ordering::Release);
+    }
+
+    pub(super) fn end_all(&self, number: u64) {
+        self.all.store(number, Ordering::Release);
+    }
+}
+
+fn part(digest: u64) -> usize {
+    // A digest is spread over all of its bits.
+    usize::try_from(digest % PARTS as u64).unwrap_or(0)
+}
+
+impl HeardOf {
+    /// The number of the last invalidation.
+    pub(super) fn last(&self) -> u64 {
+        let Self { heard, part } = self;
+        let of_key = heard.parts[*part].load(Ordering::Acquire);
+        of_key.max(heard.all.load(Ordering::Acquire))
+    }
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self {
+            all: AtomicU64::new(0),
+            parts: (0..PARTS).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+}
