@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::builder::Builder;
-use crate::bus::{Bus, Follower, Given, IntoBus, Telling};
+use crate::bus::Follower;
 use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::dynamic::{DynamicEntry, DynamicTable};
@@ -330,90 +329,22 @@ impl Cacheme {
         &self.core.settings.clock
     }
 
-    pub(crate) fn tags(&self) -> &Tags {
+    pub(crate) fn tags(&self) -> &Arc<Tags> {
         &self.core.tags
     }
 
-    /// Has invalidations go to, and come from, all runtimes that use the same bus: a storage that has one, by its name,
-    /// or any [`Bus`]. What [`invalidate`](Self::invalidate), [`invalidate_tag`](Self::invalidate_tag),
-    /// [`put`](Self::put) and [`refresh`](Self::refresh) change here leaves the local tiers there, usually within
-    /// milliseconds.
-    ///
-    /// Entries that local tiers have already don't hear of it, so it comes before the first request. Since a text may be
-    /// lost with a connection, a runtime drops all that its local tiers have when it may have missed one, and again
-    /// when it listens once more; in between they serve what they load, for its time to live.
-    ///
-    /// ```no_run
-    /// # async fn run() -> cacheme::Result<()> {
-    /// let runtime = cacheme::Cacheme::builder()
-    ///     .storage("hot", "local://tlfu?capacity=10000")
-    ///     .storage("my-redis", "redis://localhost:6379")
-    ///     .bus("my-redis")
-    ///     .build()
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When there is a bus already, the storage isn't registered or has none, the bus can't be listened to or doesn't carry
-    /// back what is sent, or no tokio runtime is running.
-    ///
-    /// # Cancel safety
-    ///
-    /// When the future is dropped, there is no bus.
-    pub async fn connect_bus(&self, bus: impl IntoBus) -> Result<()> {
-        self.follow(bus.into_bus()).await
+    /// Its part in the bus, once it has one.
+    pub(crate) fn follower(&self) -> &OnceLock<Follower> {
+        &self.core.follower
     }
 
-    pub(crate) async fn follow(&self, given: Given) -> Result<()> {
-        let bus: Arc<dyn Bus> = match given {
-            Given::Itself(bus) => bus,
-            Given::OfStorage(name) => self.bus_of(&name)?,
-        };
-        let taken = || Error::config("the runtime has a bus already");
-        if self.core.follower.get().is_some() {
-            return Err(taken());
-        }
-        if Handle::try_current().is_err() {
-            return Err(Error::config(
-                "a bus needs a tokio runtime, and none is running here",
-            ));
-        }
-        let deadline = self.core.settings.storage_timeout;
-        let follower = Follower::start(bus, &self.core.tags, deadline).await;
-        let follower = follower.map_err(|error| Error::bus("be listened to", error))?;
-        // Before it tells of anything: by the digests of keys.
-        self.core.tags.hear();
-        self.core.follower.set(follower).map_err(|_| taken())
+    /// The storage of a name.
+    pub(crate) fn storage(&self, name: &str) -> Option<Ready> {
+        lock(&self.core.storages).get(name).cloned()
     }
 
-    /// The bus of a storage.
-    fn bus_of(&self, name: &str) -> Result<Arc<dyn Bus>> {
-        let storages = lock(&self.core.storages);
-        let problem = match storages.get(name) {
-            Some(Ready::Remote(storage)) => match storage.bus() {
-                Some(bus) => return Ok(bus),
-                None => "can't carry invalidations: those in Redis and PostgreSQL can",
-            },
-            Some(Ready::Local(_)) => "is a local one, which nobody else hears",
-            None => "is not registered: register it before",
-        };
-        Err(Error::config(format!(
-            "the bus: storage \"{name}\" {problem}"
-        )))
-    }
-
-    /// Begins to tell the runtimes that use the same bus, if there is one.
-    pub(crate) fn telling(&self) -> Telling<'_> {
-        let follower = self.core.follower.get();
-        follower.map_or(Telling::NOTHING, Follower::telling)
-    }
-
-    /// Whether there is a bus, which needs tokio.
-    pub(crate) fn has_bus(&self) -> bool {
-        self.core.follower.get().is_some()
+    pub(crate) fn storage_timeout(&self) -> Duration {
+        self.core.settings.storage_timeout
     }
 
     /// The storages that aren't local, by name.

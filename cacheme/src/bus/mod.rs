@@ -3,6 +3,7 @@
 //! A bus carries text to all who listen, and promises nothing: what may have been missed is a gap, after which a
 //! process drops what it has in process ([`follower`]). It carries invalidations only, never values ([`message`]).
 
+mod connect;
 mod follower;
 mod message;
 

@@ -1,28 +1,29 @@
 //! A node's tiers as a runtime has them: its meta with the storages found by name.
 
+mod option;
+mod remote;
+
+pub(crate) use self::remote::Remote;
+
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::bulkhead::Bulkhead;
 use crate::cached::{Cached, Landed, Origin, Source};
-use crate::clock::Clock;
 use crate::doorkeeper::Door;
 use crate::envelope::Seal;
-use crate::error::{BoxError, Error, Result};
-use crate::guard::Guard;
+use crate::error::{Error, Result};
 use crate::jitter::Jitter;
-use crate::key::{Key, Keys};
+use crate::key::Keys;
 use crate::life::Life;
 use crate::meta::Meta;
 use crate::node::Node;
 use crate::renewal::Renewal;
 use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
-use crate::storage::{Entry, Found, LocalCache, Ready, Stay};
+use crate::storage::{Found, LocalCache, Ready, Stay};
 use crate::tag::{Stamp, TagWriter, Tags};
 
 /// The tiers of a node, nearest first, and its figures.
@@ -86,20 +87,7 @@ impl Chain {
             ttl,
             counters: Arc::new(TierCounters::new()),
         };
-        if meta.soft_timeout().is_some() && meta.stale().is_none() {
-            let node = meta.name();
-            let message = format!(
-                "`soft_timeout` of `{node}` is how long to wait where there is an old value: say how long it is \
-                 kept by `stale`"
-            );
-            return Err(Error::node_config(node, message));
-        }
-        if meta.hard_timeout() == Some(Duration::ZERO) {
-            let node = meta.name();
-            let message =
-                format!("the `hard_timeout` of `{node}` is zero, so no load would be in time");
-            return Err(Error::node_config(node, message));
-        }
+        option::timeouts(&meta)?;
         let tiers = meta.tiers().iter();
         let tiers = tiers
             .map(|tier| Ok(link(find(tier.storage())?, tier.storage(), tier.ttl())))
@@ -109,9 +97,9 @@ impl Chain {
         let bulkhead = bulkhead.map(|bound| Bulkhead::new(meta.name(), bound));
         Ok(Self {
             bulkhead: bulkhead.transpose()?,
-            jitter: jitter(&meta)?,
-            renewal: renewal(&meta)?,
-            door: door(&meta)?,
+            jitter: option::jitter(&meta)?,
+            renewal: option::renewal(&meta)?,
+            door: option::door(&meta)?,
             id: TypeId::of::<N>(),
             site: N::site(),
             item: if type_name == N::type_name() {
@@ -334,116 +322,10 @@ impl Link {
     }
 }
 
-/// What the option `ttl_jitter` says.
-fn jitter(meta: &Meta) -> Result<Option<Jitter>> {
-    let jitter = meta.ttl_jitter().map(|most| {
-        Jitter::new(most).ok_or_else(|| {
-            let node = meta.name();
-            let message =
-                format!("`ttl_jitter` of `{node}` is {most}: it is above 0 and at most 1");
-            Error::node_config(node, message)
-        })
-    });
-    jitter.transpose()
-}
-
-/// What the option `refresh_at` says.
-fn renewal(meta: &Meta) -> Result<Option<Renewal>> {
-    let renewal = meta.refresh_at().map(|from| {
-        Renewal::new(from).ok_or_else(|| {
-            let node = meta.name();
-            let message = format!("`refresh_at` of `{node}` is {from}: it is above 0 and below 1");
-            Error::node_config(node, message)
-        })
-    });
-    renewal.transpose()
-}
-
-/// What the option `doorkeeper` says.
-fn door(meta: &Meta) -> Result<Option<Door>> {
-    let door = meta.doorkeeper().map(|settings| {
-        Door::new(settings).map_err(|problem| {
-            let node = meta.name();
-            Error::node_config(node, format!("the `doorkeeper` of `{node}` {problem}"))
-        })
-    });
-    door.transpose()
-}
-
 /// The shorter one of two times, of which `None` is for ever.
 pub(crate) fn shortest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
-    }
-}
-
-/// A remote tier, whose operations are counted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Remote<'a> {
-    storage: &'a Guard,
-    link: &'a Link,
-}
-
-impl<'a> Remote<'a> {
-    /// The time by which its entries expire, since the Unix epoch.
-    pub(crate) fn now(self, clock: &dyn Clock) -> Duration {
-        self.storage.now(clock)
-    }
-
-    /// Reads the entries of `keys`, in their order.
-    pub(crate) async fn read(self, keys: Vec<Key>) -> Vec<Result<Bytes, Miss>> {
-        let asked = keys.len();
-        match self.storage.read(keys).await {
-            Ok(found) => {
-                let found = found.into_iter();
-                found.map(|entry| entry.ok_or(Miss::Absent)).collect()
-            }
-            Err(_) => vec![Err(Miss::Unavailable); asked],
-        }
-    }
-
-    /// Whether the storage is to be asked to write, beginning with the entry of `key`; otherwise the error of
-    /// `entries` that aren't written, counted.
-    pub(crate) async fn admit(self, key: &Key, entries: usize) -> Result<()> {
-        let admitted = self.storage.admit(|| vec![key.clone()]).await;
-        admitted.map_err(|error| self.refused(entries, error))
-    }
-
-    /// Writes entries, and counts whether it could.
-    pub(crate) async fn write(self, entries: Vec<Entry>) -> Result<()> {
-        let count = entries.len();
-        let written = self.storage.write(entries).await;
-        written.map_err(|error| self.refused(count, error))?;
-        self.link.counters.wrote(count);
-        Ok(())
-    }
-
-    /// The storage's name.
-    pub(crate) fn name(self) -> &'a Arc<str> {
-        self.link.name()
-    }
-
-    /// Writes marks of tags, which aren't counted.
-    pub(crate) async fn mark(self, marks: Vec<Entry>) -> Result<(), BoxError> {
-        let key = || marks.first().map(|mark| mark.key().clone());
-        self.storage.admit(|| key().into_iter().collect()).await?;
-        self.storage.write(marks).await
-    }
-
-    /// The error of entries that could not be written, counted.
-    pub(crate) fn refused(self, entries: usize, error: BoxError) -> Error {
-        self.link.counters.failed(entries);
-        Error::storage_failed(&self.link.name, "write entries", error)
-    }
-
-    /// Removes the entries of `keys`.
-    pub(crate) async fn remove(self, keys: Vec<Key>) -> Result<()> {
-        let count = keys.len();
-        let removed = self.storage.remove(keys).await;
-        removed.map_err(|error| {
-            self.link.counters.failed(count);
-            Error::storage_failed(&self.link.name, "remove entries", error)
-        })
     }
 }
