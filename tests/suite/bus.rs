@@ -326,7 +326,13 @@ async fn promise_2_a_bus_that_fails_or_panics_is_listened_to_anew() -> cacheme::
         world.bus.set_mode(mode);
         world.bus.disconnect();
         assert!(one.invalidate(ONE).await.is_err());
+        // Meanwhile it serves what it loads.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        two.get(OTHER).await?;
+        let before = invalidated::<Shared>(&two);
         tokio::time::sleep(Duration::from_secs(30)).await;
+        two.get(OTHER).await?;
+        assert_eq!(invalidated::<Shared>(&two), before);
         world.bus.set_mode(Mode::Works);
         tokio::time::sleep(Duration::from_secs(30)).await;
         assert_eq!(two.get(ONE).await?, 1001);

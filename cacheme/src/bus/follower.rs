@@ -152,13 +152,16 @@ impl Line {
                 if begun.elapsed() >= TICK {
                     pause = shortest;
                 }
+                // From now on something may be missed.
+                self.tags.end_all();
             }
-            // From now on something may be missed, and has been when it listens again.
-            self.tags.end_all();
             tokio::time::sleep(pause).await;
             pause = (2 * pause).min(longest);
             listening = self.listen().await.ok();
-            self.tags.end_all();
+            if listening.is_some() {
+                // What was missed until now.
+                self.tags.end_all();
+            }
         }
     }
 

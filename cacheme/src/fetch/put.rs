@@ -24,7 +24,7 @@ impl Cacheme {
     /// Puts the value of `node` into all of its tiers, as if it had just been loaded.
     ///
     /// A load or read that began before still answers those who wait for it, but what it found never
-    /// replaces this value. If such a one is writing to a remote tier right now, both may be removed
+    /// replaces this value. It has the tags that the node has by `tags`, and none that a load would add. If such a one is writing to a remote tier right now, both may be removed
     /// again: the next request then loads. Callers of [`get`](Self::get) that come from now on get
     /// this value. An [`invalidate`](Self::invalidate) that is under way wins.
     ///

@@ -209,7 +209,8 @@ impl LoadContext {
 
     /// The value that the node's tiers have, for a load that may find it unchanged at its source.
     ///
-    /// A load that returns it renews it: every tier has it anew, with its whole time to live. So does a
+    /// A load that returns it renews it: every tier has it anew, with its whole time to live, and with those tags only that
+    /// this load [adds](Self::add_tag). So does a
     /// [`refresh`](Cacheme::refresh). A `get` loads only what no tier has, so there it is what the node's `stale` keeps,
     /// or one that is renewed ahead of its time by `refresh_at`. It looks as [`peek`](Cacheme::peek) does, under the
     /// prefix that the runtime has now. The validator that the source asks for, such as an `ETag`, is best a part

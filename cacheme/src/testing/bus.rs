@@ -22,8 +22,16 @@ use crate::lock::lock;
 ///     let builder = Cacheme::builder().storage("hot", LocalStorage::lru(100));
 ///     builder.bus(bus.clone()).build().await
 /// };
+/// #[cacheme::node(storage = "hot")]
+/// struct Answer;
+///
 /// let (one, other) = (process().await?, process().await?);
-/// # drop((one, other));
+/// other.get_with(Answer, |_cx| async { Ok(1) }).await?;
+/// one.invalidate(Answer).await?;
+/// while other.get_with(Answer, |_cx| async { Ok(2) }).await? == 1 {
+///     // It is on its way.
+///     tokio::task::yield_now().await;
+/// }
 /// # Ok(())
 /// # }
 /// ```

@@ -16,7 +16,9 @@ use crate::storage::Ready;
 /// A clock that stands still, and a stand-in for every storage that a node names.
 ///
 /// The runtimes of a kit have these. Several of one kit are like several processes that use the same
-/// servers.
+/// servers. Each storage that isn't registered is one for all of them, also one that is local in production: where each
+/// runtime is to have a local tier of its own, register a `LocalStorage` by its name, and a
+/// [`MemoryBus`](super::MemoryBus) in place of the storage that is the bus, since stand-ins have none.
 ///
 /// ```
 /// use std::time::Duration;

@@ -7,9 +7,11 @@
 //! - [`MemoryStorage`] is what it puts there: it fails, waits or panics when it is told to.
 //! - [`Gate`] stands in front of the source: it counts loads, and holds them up, fails or panics when it
 //!   is told to.
+//! - [`MemoryBus`] carries invalidations between the runtimes of a test.
 //! - [`Conformance`] checks a [`Storage`](crate::Storage) of one's own.
 //!
-//! What expires goes by the kit's clock, deadlines by tokio's; a test with
+//! What expires goes by the kit's clock, as do the pauses of `stale` and `refresh_at`; deadlines go by tokio's, and so do
+//! the pauses of a storage or a bus that is down. A test with
 //! `#[tokio::test(start_paused = true)]` doesn't wait for those either (tokio's feature `test-util`).
 //! To see whether a test depends on the cache at all, run it with `CACHEME_DISABLED=1`.
 //!
