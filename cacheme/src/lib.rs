@@ -98,6 +98,7 @@ mod meta;
 mod node;
 mod nothing;
 mod panic;
+mod prefix;
 #[doc(hidden)]
 pub mod private;
 mod race;

@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use crate::builder::Builder;
 use crate::bus::Follower;
 use crate::chain::Chain;
@@ -21,10 +19,10 @@ use crate::key::{Key, Keys};
 use crate::lock::{lock, read, write};
 use crate::meta::Meta;
 use crate::node::Node;
+use crate::prefix::Prefix;
 use crate::registry::TypeMap;
 use crate::stats::Stats;
 use crate::storage::{IntoStorage, Ready, Unopened};
-use crate::switch::NOWHERE;
 use crate::tag::Tags;
 #[cfg(feature = "testing")]
 use crate::testing::StandIns;
@@ -83,16 +81,8 @@ struct Core {
     /// Its part in the bus, if it has one.
     follower: OnceLock<Follower>,
     prefix: RwLock<Prefix>,
-    /// The prefix's scope, for hits; [`NOWHERE`] while caching is off.
+    /// The prefix's scope, for hits; [`NOWHERE`](crate::switch::NOWHERE) while caching is off.
     scope: AtomicU64,
-}
-
-/// What stands in front of every key.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Prefix {
-    text: Option<Arc<str>>,
-    /// A hash of it, which sets flights and entries in local tiers apart; 0 for none.
-    pub(crate) scope: u64,
 }
 
 /// What the builder settles for a runtime's life.
@@ -105,12 +95,6 @@ pub(crate) struct Settings {
     /// What stands for storages that aren't registered.
     #[cfg(feature = "testing")]
     pub(crate) stand_ins: Option<StandIns>,
-}
-
-impl Prefix {
-    pub(crate) fn text(&self) -> &str {
-        self.text.as_deref().unwrap_or_default()
-    }
 }
 
 impl Cacheme {
@@ -214,15 +198,10 @@ impl Cacheme {
     /// Puts `prefix:` in front of every key from now on; an empty one is none. Entries under the
     /// old prefix stay where they are and are not seen any more, in local tiers as in remote ones.
     pub fn set_prefix(&self, prefix: impl Into<String>) {
-        let text = prefix.into();
-        let scope = if text.is_empty() {
-            0
-        } else {
-            xxh3_64(text.as_bytes()).clamp(1, NOWHERE - 1)
-        };
+        let prefix = Prefix::new(prefix.into());
+        let scope = prefix.scope;
         let mut current = write(&self.core.prefix);
-        let text = (scope != 0).then(|| text.into());
-        *current = Prefix { text, scope };
+        *current = prefix;
         if self.is_enabled() {
             self.core.scope.store(scope, Ordering::Relaxed);
         }

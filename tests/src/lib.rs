@@ -10,6 +10,7 @@ pub mod mysql;
 pub mod postgres;
 pub mod redis;
 pub mod server;
+pub mod source;
 pub mod strict;
 pub mod wait;
 

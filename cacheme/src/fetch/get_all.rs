@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::flight::{Aim, Flights, Group, Purpose, Started, Table, Waiting};
 use crate::load::Load;
 use crate::node::{Id, Node};
-use crate::runtime::{Cacheme, Prefix};
+use crate::prefix::Prefix;
+use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
 impl Cacheme {

@@ -14,7 +14,8 @@ use crate::error::Result;
 use crate::flight::{Aim, Group, Purpose, Started, Waiting};
 use crate::load::Load;
 use crate::node::Node;
-use crate::runtime::{Cacheme, Prefix};
+use crate::prefix::Prefix;
+use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
 /// What becomes of a look that the leading local tiers couldn't answer.

@@ -10,7 +10,8 @@ use crate::codec::Cacheable;
 use crate::error::Result;
 use crate::load::Load;
 use crate::node::Node;
-use crate::runtime::{Cacheme, Prefix};
+use crate::prefix::Prefix;
+use crate::runtime::Cacheme;
 use crate::stats::Miss;
 use crate::storage::Found;
 

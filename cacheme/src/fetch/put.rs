@@ -18,7 +18,8 @@ use crate::life::Life;
 use crate::load::Load;
 use crate::node::{Id, Node};
 use crate::panic::catch_panic;
-use crate::runtime::{Cacheme, Prefix};
+use crate::prefix::Prefix;
+use crate::runtime::Cacheme;
 
 impl Cacheme {
     /// Puts the value of `node` into all of its tiers, as if it had just been loaded.

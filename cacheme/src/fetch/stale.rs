@@ -14,8 +14,9 @@ use crate::codec::Cacheable;
 use crate::error::Error;
 use crate::flight::{Aim, Group};
 use crate::node::Node;
+use crate::prefix::Prefix;
 use crate::race::{First, first};
-use crate::runtime::{Cacheme, Prefix};
+use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 use crate::storage::Found;
 

@@ -1,12 +1,12 @@
 //! `refresh_at`: values that are renewed before their time is over, by who asks for them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cacheme::testing::{Gate, Mode};
+use cacheme::testing::Mode;
 use cacheme::{Cacheme, Load, LoadContext, LoadResult, LocalStorage, ManualClock};
 use cacheme_tests::memory::MemoryStorage;
+use cacheme_tests::source::Source;
 
 use super::{promptly, until};
 
@@ -48,19 +48,6 @@ macro_rules! loads {
 
 loads!(Near Far Both Twice);
 
-#[derive(Clone, Default)]
-struct Source {
-    gate: Gate<u64>,
-    version: Arc<AtomicU64>,
-}
-
-impl Source {
-    async fn load(&self, number: u64) -> LoadResult<u64> {
-        self.gate.pass([number]).await?;
-        Ok(number + 1000 * self.version.load(Ordering::Relaxed))
-    }
-}
-
 struct World {
     runtime: Cacheme,
     clock: Arc<ManualClock>,
@@ -93,11 +80,11 @@ impl World {
     }
 
     fn changes(&self) {
-        self.source.version.fetch_add(1, Ordering::Relaxed);
+        self.source.changes();
     }
 
     fn loads(&self) -> usize {
-        self.source.gate.calls().len()
+        self.source.loads()
     }
 
     /// Waits for so many loads to begin.

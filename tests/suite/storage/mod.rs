@@ -1,5 +1,6 @@
 //! Every storage, and how it is opened.
 
+mod bus;
 mod embedded;
 mod file;
 mod local;

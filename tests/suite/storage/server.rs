@@ -16,7 +16,7 @@ use cacheme_tests::server::Server;
 use cacheme_tests::wait::eventually;
 
 /// For what comes about by itself; never reached when all is well.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Tests of every server, in a module for each.
 macro_rules! servers {
@@ -55,32 +55,6 @@ macro_rules! servers {
     };
 }
 
-/// Tests of those that carry invalidations.
-macro_rules! buses {
-    ($($name:ident: $server:ident;)*) => {
-        mod bus {$(
-            mod $name {
-                #[tokio::test]
-                async fn what_one_process_changes_leaves_the_others() {
-                    super::super::carries_invalidations::<super::super::$server>().await;
-                }
-
-                #[tokio::test]
-                async fn promise_3_what_a_lost_connection_missed_is_dropped() {
-                    super::super::drops_what_it_missed::<super::super::$server>().await;
-                }
-            }
-        )*}
-    };
-}
-
-buses! {
-    postgres: PostgresServer;
-    redis: RedisServer;
-    redis_cluster: RedisCluster;
-    redis_sentinel: RedisSentinel;
-}
-
 servers! {
     mongodb: MongodbServer;
     mysql: MysqlServer;
@@ -97,7 +71,7 @@ async fn open(url: &str) -> Arc<dyn Storage> {
 }
 
 /// The URL with one more parameter.
-fn with(url: &str, parameter: &str) -> String {
+pub(super) fn with(url: &str, parameter: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}{parameter}")
 }
@@ -148,12 +122,6 @@ struct Tagged {
     number: u64,
 }
 
-/// In local tiers only.
-#[cacheme::node(storage = "near", tags("near: é"))]
-struct Near {
-    number: u64,
-}
-
 const HOUR: Duration = Duration::from_secs(3600);
 
 async fn runtime(url: String, clock: Arc<dyn Clock>) -> Cacheme {
@@ -184,73 +152,6 @@ async fn value(runtime: &Cacheme, number: u64, loaded: &'static str) -> String {
         move |_| async move { Ok(loaded.to_owned()) },
     );
     value.await.expect("hit or loaded")
-}
-
-/// A process whose local tiers hear of what others change.
-async fn listening(url: &str) -> Cacheme {
-    let builder = Cacheme::builder()
-        .storage("near", LocalStorage::lru(10))
-        .storage("far", with(url, "deadline=5s"))
-        .bus("far");
-    builder.build().await.expect("the server can be reached")
-}
-
-/// What a process has of a node, or loads.
-async fn near(runtime: &Cacheme, number: u64, loaded: u64) -> u64 {
-    let value = runtime.get_with(Near { number }, move |_| async move { Ok(loaded) });
-    value.await.expect("hit or loaded")
-}
-
-async fn carries_invalidations<S: Server>() {
-    let server = S::start();
-    let (one, two) = (
-        listening(&server.url()).await,
-        listening(&server.url()).await,
-    );
-    for runtime in [&one, &two] {
-        for number in 0..3 {
-            assert_eq!(near(runtime, number, number).await, number);
-        }
-    }
-    one.invalidate(Near { number: 0 })
-        .await
-        .expect("it is carried");
-    eventually("another value", PATIENCE, async || {
-        near(&two, 0, 10).await == 10
-    })
-    .await;
-    one.invalidate_tag("near: é").await.expect("it is carried");
-    eventually("another value", PATIENCE, async || {
-        near(&two, 1, 11).await == 11
-    })
-    .await;
-    assert_eq!(near(&one, 1, 12).await, 12, "its own is gone as well");
-    assert_eq!(
-        near(&two, 1, 13).await,
-        11,
-        "and that of the other one stays then"
-    );
-}
-
-async fn drops_what_it_missed<S: Server>() {
-    let mut server = S::start();
-    let (one, two) = (
-        listening(&server.url()).await,
-        listening(&server.url()).await,
-    );
-    assert_eq!(near(&two, 1, 1).await, 1);
-    server.kill();
-    server.restart();
-    // What it has is dropped once it listens again, whatever else may have become of the server.
-    eventually("another value", PATIENCE, async || {
-        near(&two, 1, 2).await == 2
-    })
-    .await;
-    eventually("a message", PATIENCE, async || {
-        let told = one.invalidate(Near { number: 1 }).await;
-        told.is_ok() && near(&two, 1, 3).await == 3
-    })
-    .await;
 }
 
 async fn a_tag_ends_values_of_all_clients<S: Server>() {

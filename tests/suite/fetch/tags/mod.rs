@@ -5,15 +5,15 @@ mod race;
 
 use std::hash::Hasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cacheme::testing::{Call, Gate, Mode, Operation};
+use cacheme::testing::{Call, Mode, Operation};
 use cacheme::{
     Cacheme, KeyWriter, Load, LoadContext, LoadResult, Loaded, LocalStorage, ManualClock, Meta,
     Miss, Node, NodeStats, TagWriter, Tier, TierStats,
 };
 use cacheme_tests::memory::MemoryStorage;
+use cacheme_tests::source::Source;
 use tokio::task::JoinHandle;
 
 use super::{poll_and_drop, promptly, until};
@@ -98,22 +98,6 @@ impl<const IS_TAGGED: bool> Node for Grown<IS_TAGGED> {
     }
 }
 
-/// What loads do.
-#[derive(Clone, Default)]
-struct Source {
-    gate: Gate<u64>,
-    version: Arc<AtomicU64>,
-}
-
-impl Source {
-    /// The version that the source has when a load begins.
-    async fn load(&self, number: u64) -> LoadResult<u64> {
-        let version = self.version.load(Ordering::Relaxed);
-        self.gate.pass([number]).await?;
-        Ok(number + 1000 * version)
-    }
-}
-
 impl Load for Report {
     type Value = u64;
 
@@ -178,7 +162,7 @@ impl World {
     }
 
     fn changes(&self) {
-        self.source.version.fetch_add(1, Ordering::Relaxed);
+        self.source.changes();
     }
 }
 
