@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) soft_timeout: Option<Ttl>,
     pub(crate) hard_timeout: Option<Ttl>,
     pub(crate) refresh_at: Option<Expr>,
+    pub(crate) xfetch: Option<Expr>,
+    pub(crate) lease: Option<Ttl>,
     pub(crate) ttl_jitter: Option<Expr>,
     /// With its word, which is where a value that is never nothing is refused.
     pub(crate) ttl_none: Option<(Ident, Ttl)>,
@@ -61,6 +63,8 @@ pub(crate) const NODE: &[&str] = &[
     "soft_timeout",
     "hard_timeout",
     "refresh_at",
+    "xfetch",
+    "lease",
     crate_path::WORD,
 ];
 
@@ -137,6 +141,8 @@ impl Reader {
             "soft_timeout" => self.options.soft_timeout = Some(value::wait(word, input)?),
             "hard_timeout" => self.options.hard_timeout = Some(value::ttl(word, input)?),
             "refresh_at" => self.options.refresh_at = Some(value::share(word, input, 0.99, "0.8")?),
+            "xfetch" => self.options.xfetch = Some(value::share(word, input, 100.0, "1.0")?),
+            "lease" => self.options.lease = Some(value::ttl(word, input)?),
             "compress" => self.options.compress = Some(value::none(word, input)?),
             "ttl_jitter" => self.options.ttl_jitter = Some(value::share(word, input, 1.0, "0.1")?),
             crate_path::WORD => self.options.crate_path = Some(value::path(word, input, "cache")?),

@@ -36,18 +36,19 @@ pub(crate) fn expand(
 }
 
 /// The function, of the node of a function, which itself knows what is nothing. `pattern` is its key's,
-/// an expression.
+/// an expression, and `weight` the option of this name, as the type of its result has it.
 pub(crate) fn of_function(
     model: &Model<'_>,
     options: &Options,
     pattern: &TokenStream,
+    weight: Option<&TokenStream>,
     tags: &[Vec<Segment<'_>>],
 ) -> TokenStream {
     let ttl_none = options.ttl_none.as_ref().map(|(_, ttl)| {
         let ttl = duration(ttl);
         quote!(.with_ttl_nothing(#ttl))
     });
-    of(model, options, pattern, &quote!(#ttl_none), tags)
+    of(model, options, pattern, &quote!(#ttl_none #weight), tags)
 }
 
 /// `typed` are the options that need to know the type of the values.
@@ -70,6 +71,8 @@ fn of(
     let soft_timeout = options.soft_timeout.iter().map(duration);
     let hard_timeout = options.hard_timeout.iter().map(duration);
     let refresh_at = options.refresh_at.iter();
+    let xfetch = options.xfetch.iter();
+    let lease = options.lease.iter().map(duration);
     let doorkeeper = options.doorkeeper.iter().map(doorkeeper);
     let tags = (!tags.is_empty()).then(|| {
         let patterns = tags.iter().map(|tag| pattern_of(tag));
@@ -95,6 +98,8 @@ fn of(
             #(.with_soft_timeout(#soft_timeout))*
             #(.with_hard_timeout(#hard_timeout))*
             #(.with_refresh_at(#refresh_at))*
+            #(.with_xfetch(#xfetch))*
+            #(.with_lease(#lease))*
         }
     }
 }

@@ -112,8 +112,8 @@ impl Builder {
     ///
     /// A storage whose read failed after 100 ms or more, or whose last five reads failed, is left alone
     /// (a circuit breaker): reads are misses and writes fail, at once. After 100 ms, and then at growing
-    /// intervals of up to a second, one read is sent to it beside its caller, and when it answers it is in use
-    /// again. Removals are always tried.
+    /// intervals of up to half a second, one read is sent to it beside its caller, and when it answers it is in use
+    /// again. Removals are always tried, and those that fail again until they succeed.
     #[must_use]
     pub fn storage_timeout(mut self, timeout: Duration) -> Self {
         self.settings.storage_timeout = timeout;

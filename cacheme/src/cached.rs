@@ -27,6 +27,20 @@ pub(crate) struct Landed<V> {
     pub(crate) until: Option<Duration>,
     /// What ends it before that.
     pub(crate) stamp: Option<Arc<Stamp>>,
+    /// Of a node with `lease`, the moment at which it was in its tier, or wasn't older than its source.
+    pub(crate) seen: u64,
+}
+
+/// The moment of what is as new as anybody may ask for.
+pub(crate) const LATEST: u64 = u64::MAX;
+
+/// When a request came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    /// How many invalidations there had been.
+    pub(crate) invalidations: u64,
+    /// The moment, where the node has `lease`; 0 where it hasn't.
+    pub(crate) moment: u64,
 }
 
 /// A [`Source`] without the name.
@@ -49,11 +63,12 @@ impl<V> Landed<V> {
         self.value
     }
 
-    /// Whether it was ended by one of so many invalidations, after what it came from had begun: who asks later wants
-    /// another one.
-    pub(crate) fn ended_before(&self, count: u64) -> bool {
+    /// Whether it may be older than who asked may get: an invalidation that came before the request, here or in another
+    /// process, may have ended it.
+    pub(crate) fn is_before(&self, asked: Asked) -> bool {
         let stamp = self.stamp.as_ref();
-        stamp.is_some_and(|stamp| stamp.ended_before(count))
+        let is_ended = stamp.is_some_and(|stamp| stamp.ended_before(asked.invalidations));
+        is_ended || self.seen < asked.moment
     }
 
     /// Whether its life has ended.

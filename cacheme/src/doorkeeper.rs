@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn knows_who_was_here_before_until_it_is_full() {
-        let door = Door::new(Doorkeeper::new(100, 0.001)).expect("settings");
+        let door = Door::new(Doorkeeper::new(100, 1e-9)).expect("settings");
         for node in 0..100 {
             assert!(!door.knows(node), "{node} wasn't here");
         }

@@ -1,6 +1,7 @@
 //! The runtime of the process, and the functions that use it.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::bus::IntoBus;
 use crate::cached::Cached;
@@ -9,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::load::{Load, LoadContext, LoadResult};
 use crate::meta::Meta;
 use crate::node::Node;
+use crate::pending::Pending;
 use crate::runtime::Cacheme;
 use crate::stats::Stats;
 use crate::storage::IntoStorage;
@@ -246,6 +248,46 @@ pub async fn invalidate<N: Node>(node: N) -> Result<()> {
 /// As there.
 pub async fn invalidate_tag(tag: impl AsRef<str>) -> Result<()> {
     global().invalidate_tag(tag).await
+}
+
+/// [`Cacheme::invalidate_node`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn invalidate_node<N: Node>() -> Result<()> {
+    global().invalidate_node::<N>().await
+}
+
+/// [`Cacheme::invalidate_all`] on the [global](global) runtime.
+///
+/// # Errors
+///
+/// As there.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn invalidate_all() -> Result<()> {
+    global().invalidate_all().await
+}
+
+/// [`Cacheme::pending`] on the [global](global) runtime.
+pub fn pending() -> Pending {
+    global().pending()
+}
+
+/// [`Cacheme::shutdown`] on the [global](global) runtime.
+///
+/// # Cancel safety
+///
+/// As there.
+pub async fn shutdown(within: Duration) -> Pending {
+    global().shutdown(within).await
 }
 
 /// [`Cacheme::nodes`] on the [global](global) runtime.

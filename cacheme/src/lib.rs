@@ -66,6 +66,7 @@
 //! | `msgpack`, `json` | no | [codecs](codec) with named fields |
 //! | `zstd` | no | compression around any codec |
 //! | `mac`, `encryption` | no | values that are signed, or encrypted, by a wrapper around any storage |
+//! | `tracing` | no | events for the program's log: a storage or the bus is down, is back, has missed something |
 //! | `testing` | no | a [kit](testing) for tests of services, the suite for storages of one's own |
 
 #![forbid(unsafe_code)]
@@ -79,18 +80,26 @@ mod cached;
 mod chain;
 mod clock;
 pub mod codec;
+mod debounce;
 mod doorkeeper;
 mod dynamic;
+mod ended;
 mod envelope;
+mod epoch;
 mod error;
+mod event;
 mod fetch;
 mod flight;
 #[doc(hidden)]
 pub mod function;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod global;
 mod guard;
 mod jitter;
 mod key;
+mod lease;
 mod life;
 mod load;
 mod lock;
@@ -98,6 +107,7 @@ mod meta;
 mod node;
 mod nothing;
 mod panic;
+mod pending;
 mod prefix;
 #[doc(hidden)]
 pub mod private;
@@ -113,9 +123,11 @@ mod schema;
 mod stats;
 pub mod storage;
 mod switch;
+mod sync;
 mod tag;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod together;
 mod weight;
 
 #[cfg(feature = "macros")]
@@ -128,22 +140,24 @@ pub use crate::bus::{Bus, BusFuture, IntoBus, Listening};
 pub use crate::cached::{Cached, Source};
 pub use crate::clock::{Clock, ManualClock, SystemClock};
 pub use crate::codec::{Cacheable, Codec};
+pub use crate::debounce::Debounced;
 pub use crate::doorkeeper::Doorkeeper;
 pub use crate::dynamic::{DynamicBuilder, DynamicNode};
 pub use crate::error::{BoxError, Error, ErrorKind, Result};
 pub use crate::global::{
     connect_bus, contains, get, get_all, get_entry, get_if_present, get_many, get_with, global,
-    invalidate, invalidate_tag, nodes, peek, put, put_all, refresh, register_storage, set_prefix,
-    set_state, stats,
+    invalidate, invalidate_all, invalidate_node, invalidate_tag, nodes, peek, pending, put,
+    put_all, refresh, register_storage, set_prefix, set_state, shutdown, stats,
 };
 pub use crate::key::{Key, KeyWriter};
 pub use crate::load::{Load, LoadContext, LoadResult, Loaded};
 pub use crate::meta::{Meta, Tier};
 pub use crate::node::{KeyPart, Node};
 pub use crate::nothing::Nothing;
+pub use crate::pending::Pending;
 pub use crate::runtime::Cacheme;
 pub use crate::stats::{Miss, NodeStats, Stats, TierStats};
 #[cfg(feature = "local")]
 pub use crate::storage::LocalStorage;
-pub use crate::storage::{Entry, IntoStorage, Storage, StorageFuture};
+pub use crate::storage::{Entry, IntoStorage, Storage, StorageFuture, Swap};
 pub use crate::tag::TagWriter;

@@ -43,7 +43,9 @@ pub struct Meta {
     stale: Option<Duration>,
     soft_timeout: Option<Duration>,
     hard_timeout: Option<Duration>,
+    lease: Option<Duration>,
     refresh_at: Option<f64>,
+    xfetch: Option<f64>,
 }
 
 impl Meta {
@@ -71,7 +73,9 @@ impl Meta {
             stale: None,
             soft_timeout: None,
             hard_timeout: None,
+            lease: None,
             refresh_at: None,
+            xfetch: None,
         }
     }
 
@@ -182,11 +186,34 @@ impl Meta {
         self
     }
 
+    /// Has one process load a value while the others wait, no longer than a load may take; one that ends without a word
+    /// is waited for as long as `lease`. What was invalidated meanwhile is written to no remote tier. The first use of a
+    /// node is an error if this is less than 10 ms, or if a remote tier of it can't do it, or there is none.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
     /// Has a value renewed by a request that comes after this part of its time to live, above 0 and below 1; the first
     /// use of the node is an error if it isn't.
     #[must_use]
     pub fn with_refresh_at(mut self, part: f64) -> Self {
         self.refresh_at = Some(part);
+        self
+    }
+
+    /// Has a value renewed before its end by a request, as early as a load takes time.
+    ///
+    /// How early is the mean time of the node's loads in this runtime, times `beta`, times an exponential random number, and at
+    /// most half of the value's life; a runtime that has loaded nothing yet renews nothing
+    /// (`XFetch`, by Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015, with
+    /// one random number for each value in place of one for each request). 1 is what the paper recommends, more is
+    /// earlier. The first use of the node is an error unless this is above 0, and with
+    /// [`with_refresh_at`](Self::with_refresh_at).
+    #[must_use]
+    pub fn with_xfetch(mut self, beta: f64) -> Self {
+        self.xfetch = Some(beta);
         self
     }
 
@@ -265,9 +292,24 @@ impl Meta {
         self.hard_timeout
     }
 
+    /// How long a process that loads a value is waited for after its last sign of life; `None` is not at all.
+    pub fn lease(&self) -> Option<Duration> {
+        self.lease
+    }
+
     /// The part of its time to live after which a value is renewed by who asks for it.
     pub fn refresh_at(&self) -> Option<f64> {
         self.refresh_at
+    }
+
+    /// How early before its end a value is renewed by who asks for it, where that goes by how long loads take.
+    pub fn xfetch(&self) -> Option<f64> {
+        self.xfetch
+    }
+
+    /// Whether values are renewed before their end.
+    pub(crate) fn is_renewed(&self) -> bool {
+        self.refresh_at.is_some() || self.xfetch.is_some()
     }
 
     pub(crate) fn has_weight(&self) -> bool {

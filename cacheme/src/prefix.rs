@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use crate::switch::NOWHERE;
 
@@ -10,7 +10,9 @@ use crate::switch::NOWHERE;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Prefix {
     text: Option<Arc<str>>,
-    /// A hash of it, which sets flights and entries in local tiers apart; 0 for none.
+    /// A hash of it; 0 for none.
+    pub(crate) id: u64,
+    /// What sets flights and entries in local tiers apart: the same, and other ones after all were ended.
     pub(crate) scope: u64,
 }
 
@@ -20,9 +22,10 @@ impl Prefix {
         if text.is_empty() {
             return Self::default();
         }
-        let scope = xxh3_64(text.as_bytes()).clamp(1, NOWHERE - 1);
+        let id = XxHash3_64::oneshot(text.as_bytes()).clamp(1, NOWHERE - 1);
         let text = Some(text.into());
-        Self { text, scope }
+        let scope = id;
+        Self { text, id, scope }
     }
 
     pub(crate) fn text(&self) -> &str {

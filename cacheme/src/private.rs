@@ -2,7 +2,6 @@
 
 pub use crate::function;
 
-use std::any::Any;
 use std::hash::Hasher;
 
 use crate::key::KeyWriter;
@@ -11,6 +10,7 @@ use crate::node::KeyPart;
 
 pub use crate::__needs_zstd as needs_zstd;
 pub use crate::__shape as shape;
+pub use crate::weight::weigh;
 
 /// How a result of this type is cached, an expression. Here rather than in the generated code, where it
 /// would be written once for each companion of a function.
@@ -91,13 +91,6 @@ impl<T: KeyPart> Part for T {
     fn write(&self, key: &mut KeyWriter, separator: char) {
         key.field(self, separator);
     }
-}
-
-/// What a value of the type `V` weighs, by the option `weight`.
-pub fn weigh<V: 'static, W: TryInto<u32>>(value: &dyn Any, weigh: impl FnOnce(&V) -> W) -> u32 {
-    // A node has one type of value.
-    let weight = value.downcast_ref().map(weigh);
-    weight.map_or(1, |weight| weight.try_into().unwrap_or(u32::MAX))
 }
 
 /// [`Tier::new`] of an option's value: one type, so that another one gives one short error.

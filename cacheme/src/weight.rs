@@ -35,3 +35,10 @@ impl fmt::Debug for Weight {
         f.debug_struct("Weight").finish_non_exhaustive()
     }
 }
+
+/// What a value of the type `V` weighs.
+pub fn weigh<V: 'static, W: TryInto<u32>>(value: &dyn Any, weigh: impl FnOnce(&V) -> W) -> u32 {
+    // A node has one type of value.
+    let weight = value.downcast_ref().map(weigh);
+    weight.map_or(1, |weight| weight.try_into().unwrap_or(u32::MAX))
+}

@@ -3,16 +3,24 @@
 
 pub mod certificate;
 pub mod coded;
+pub mod history;
 pub mod loader;
 pub mod memory;
 pub mod mongodb;
 pub mod mysql;
 pub mod postgres;
+pub mod proxy;
 pub mod redis;
 pub mod server;
+pub mod skewed;
 pub mod source;
 pub mod strict;
 pub mod wait;
+
+use std::time::Duration;
+
+/// How often the program `load` says a line.
+pub const PERIOD: Duration = Duration::from_millis(250);
 
 /// The README's code, compiled and run.
 #[cfg(doctest)]

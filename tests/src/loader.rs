@@ -136,39 +136,29 @@ impl Script {
     }
 }
 
-impl Load for Gathered {
-    type Value = u64;
+/// Loads in batches.
+macro_rules! loads_all {
+    ($($node:ident)*) => {$(
+        impl Load for $node {
+            type Value = u64;
 
-    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
-        cx.state::<Script>()?.load(self.number).await
-    }
+            async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
+                cx.state::<Script>()?.load(self.number).await
+            }
 
-    async fn load_all(nodes: &[Self], cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
-        let numbers = nodes.iter().map(|node| node.number).collect();
-        let loaded = cx.state::<Script>()?.load_all(numbers).await?;
-        let named = loaded
-            .into_iter()
-            .map(|(number, value)| (Self { number }, value));
-        Ok(named.collect())
-    }
+            async fn load_all(nodes: &[Self], cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
+                let numbers = nodes.iter().map(|node| node.number).collect();
+                let loaded = cx.state::<Script>()?.load_all(numbers).await?;
+                let named = loaded
+                    .into_iter()
+                    .map(|(number, value)| (Self { number }, value));
+                Ok(named.collect())
+            }
+        }
+    )*};
 }
 
-impl Load for Numbered {
-    type Value = u64;
-
-    async fn load(&self, cx: &LoadContext) -> LoadResult<u64> {
-        cx.state::<Script>()?.load(self.number).await
-    }
-
-    async fn load_all(nodes: &[Self], cx: &LoadContext) -> LoadResult<Loaded<Self, u64>> {
-        let numbers = nodes.iter().map(|node| node.number).collect();
-        let loaded = cx.state::<Script>()?.load_all(numbers).await?;
-        let named = loaded
-            .into_iter()
-            .map(|(number, value)| (Self { number }, value));
-        Ok(named.collect())
-    }
-}
+loads_all!(Gathered Numbered);
 
 /// Loads one by one, by the default `load_all`.
 impl Load for Limited {

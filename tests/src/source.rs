@@ -36,3 +36,17 @@ impl Source {
         self.gate.calls().len()
     }
 }
+
+/// A `Load` for nodes of one number, from the [`Source`] in the state.
+#[macro_export]
+macro_rules! loads {
+    ($($node:ident)*) => {
+        $(impl ::cacheme::Load for $node {
+            type Value = u64;
+
+            async fn load(&self, cx: &::cacheme::LoadContext) -> ::cacheme::LoadResult<u64> {
+                cx.state::<$crate::source::Source>()?.load(self.0).await
+            }
+        })*
+    };
+}

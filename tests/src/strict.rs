@@ -167,7 +167,12 @@ pub fn is_same(left: u64, right: u64) -> bool {
 /// # Errors
 ///
 /// None.
-#[cacheme::cached(storage = "hot", ttl = "1m", ttl_none = "1s")]
+#[cacheme::cached(
+    storage = "hot",
+    ttl = "1m",
+    ttl_none = "1s",
+    weight = |number: &Option<u64>| u32::from(number.is_some())
+)]
 pub async fn looked_up(#[skip] db: &str, number: u64) -> cacheme::Result<Option<u64>> {
     core::future::ready(()).await;
     Ok(u64::try_from(db.len())

@@ -13,6 +13,9 @@ struct TooLate(u64);
 #[cacheme::node(storage = "hot", ttl = "1m", refresh_at)]
 struct Never(u64);
 
+#[cacheme::node(storage = "hot", ttl = "1m", xfetch = 0.0)]
+struct Unwanted(u64);
+
 #[cacheme::cached(storage = "hot", soft_timeout = "50ms")]
 async fn soft(of: u64) -> u64 {
     of

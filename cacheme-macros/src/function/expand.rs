@@ -83,8 +83,6 @@ impl<'a> Parts<'a> {
         });
         let runtime = own.unwrap_or_else(|| quote!(::cacheme::global()));
         let returns = quote!(::cacheme::private::function::Returns::<#output>::new());
-        // At the type, where an error of it is to be.
-        let shape = quote_spanned!(function.result_span()=> ::cacheme::private::shape!(#output));
         let may_be_nothing = options.node.ttl_none.as_ref().map(|(word, _)| {
             quote_spanned!(word.span()=> ::cacheme::private::function::may_be_nothing(&#returns);)
         });
@@ -93,7 +91,7 @@ impl<'a> Parts<'a> {
             node,
             node_type,
             runtime,
-            shape,
+            shape: function.shape(),
             checks: quote!(#needs_zstd #may_be_nothing),
         }
     }
@@ -193,6 +191,13 @@ fn hidden(function: &Function) -> Ident {
 }
 
 impl Function {
+    /// How its result is cached, an expression.
+    pub(crate) fn shape(&self) -> TokenStream {
+        let output = &self.output;
+        // At the type, where an error of it is to be.
+        quote_spanned!(self.result_span()=> ::cacheme::private::shape!(#output))
+    }
+
     /// Where the type of the result stands.
     pub(crate) fn result_span(&self) -> Span {
         self.output.span().resolved_at(Span::mixed_site())

@@ -9,6 +9,7 @@ use syn::{DeriveInput, GenericParam, Generics, parse_quote};
 
 use super::options::CachedOptions;
 use super::signature::Function;
+use super::weight;
 use crate::hole::{Hole, SEPARATOR};
 use crate::key::{self, Segment};
 use crate::meta;
@@ -65,7 +66,9 @@ impl Key {
             quote!(::core::concat!(::core::module_path!(), #text))
         };
         let tags = key::of_tags(&options.node.tags, &model, mistakes);
-        let meta = meta::of_function(&model, &options.node, &own(&pattern), &tags);
+        let weight = weight::expand(function, &options.node, mistakes);
+        let pattern = own(&pattern);
+        let meta = meta::of_function(&model, &options.node, &pattern, weight.as_ref(), &tags);
         let first = model.params.len() + usize::from(is_method);
         let place = |hole: &Hole<'_>| match hole {
             Hole::Param(param) => model

@@ -1,12 +1,13 @@
 //! The attribute on a function, one stage per file: `options` reads its options, `signature` the
-//! function, `key` lays out the key, and `expand` writes the function anew, with `companion` for what
-//! stands beside it.
+//! function, `key` lays out the key, `weight` weighs its results, and `expand` writes the function anew, with
+//! `companion` for what stands beside it.
 
 mod companion;
 mod expand;
 mod key;
 mod options;
 mod signature;
+mod weight;
 
 use proc_macro2::TokenStream;
 use quote::quote;

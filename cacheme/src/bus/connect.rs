@@ -70,7 +70,7 @@ impl Cacheme {
         let problem = match self.storage(name) {
             Some(Ready::Remote(storage)) => match storage.bus() {
                 Some(bus) => return Ok(bus),
-                None => "can't carry invalidations: those in Redis and PostgreSQL can",
+                None => "can't carry invalidations: those in Redis, PostgreSQL and MongoDB can",
             },
             Some(Ready::Local(_)) => "is a local one, which nobody else hears",
             None => "is not registered: register it before",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::message::CHANNEL;
 use super::{Bus, Listening, Message};
 use crate::error::BoxError;
+use crate::event::Event;
 use crate::lock::lock;
 use crate::panic::catch_panic;
 use crate::race::{First, first};
@@ -30,8 +31,10 @@ struct Line {
     bus: Arc<dyn Bus>,
     /// What tells this runtime's messages from others'.
     origin: u64,
-    /// Whether a message wasn't sent, so that the others are to drop everything.
-    missed: AtomicBool,
+    /// How many messages weren't sent, so that the others are to drop everything.
+    missed: AtomicU64,
+    /// How many of these they have heard of by now.
+    made_up: AtomicU64,
     /// How long a message may take.
     deadline: Duration,
     tags: Arc<Tags>,
@@ -65,7 +68,8 @@ impl Follower {
         let line = Arc::new(Line {
             bus,
             origin: RandomState::new().build_hasher().finish(),
-            missed: AtomicBool::new(false),
+            missed: AtomicU64::new(0),
+            made_up: AtomicU64::new(0),
             deadline,
             tags: Arc::clone(tags),
         });
@@ -81,6 +85,25 @@ impl Follower {
     /// Begins to tell the others something: before what it is about is changed where they may look.
     pub(crate) fn telling(&self) -> Telling<'_> {
         Telling(Some(self))
+    }
+
+    /// Has the others drop everything by and by: they may have read what has ended.
+    pub(crate) fn has_missed(&self) {
+        self.line.missed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether something wasn't sent that the others haven't heard of since.
+    pub(crate) fn has_untold(&self) -> bool {
+        self.line.has_untold()
+    }
+
+    /// Tells the others to drop everything, if something wasn't sent.
+    pub(crate) async fn catch_up(&self) {
+        if self.has_untold() {
+            self.revive();
+            // Otherwise it is tried again.
+            let _ = self.line.make_up().await;
+        }
     }
 
     /// Listens anew if the tokio runtime is gone that it listened on.
@@ -119,7 +142,7 @@ impl Telling<'_> {
 impl Drop for Telling<'_> {
     fn drop(&mut self) {
         if let Some(follower) = self.0 {
-            follower.line.missed.store(true, Ordering::Relaxed);
+            follower.has_missed();
         }
     }
 }
@@ -140,9 +163,23 @@ impl Line {
         timeout(self.deadline, sending).await?
     }
 
+    /// Whether the others are to drop everything.
+    fn has_untold(&self) -> bool {
+        self.made_up.load(Ordering::Relaxed) < self.missed.load(Ordering::Relaxed)
+    }
+
+    /// Has the others drop everything, for all that wasn't sent until now.
+    async fn make_up(&self) -> Result<(), BoxError> {
+        let missed = self.missed.load(Ordering::Relaxed);
+        self.send(&Message::Everything).await?;
+        self.made_up.fetch_max(missed, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Obeys what comes, and listens anew whenever that ends.
     async fn follow(self: Arc<Self>, mut listening: Option<Box<dyn Listening>>) {
         let _deaf = Deaf(&self.tags);
+        let mut is_deaf = false;
         let [shortest, longest] = PAUSES;
         let mut pause = shortest;
         loop {
@@ -154,6 +191,8 @@ impl Line {
                 }
                 // From now on something may be missed.
                 self.tags.end_all();
+                Event::Deaf.tell();
+                is_deaf = true;
             }
             tokio::time::sleep(pause).await;
             pause = (2 * pause).min(longest);
@@ -161,6 +200,9 @@ impl Line {
             if listening.is_some() {
                 // What was missed until now.
                 self.tags.end_all();
+                if std::mem::take(&mut is_deaf) {
+                    Event::Hearing.tell();
+                }
             }
         }
     }
@@ -186,18 +228,14 @@ impl Line {
                 First::One(Ok(Err(_))) => return,
                 First::One(Err(_)) if silent >= 2 * SILENCE => return,
                 First::One(Err(_)) => silent += 1,
-                First::Other(outcome) => {
-                    sending = None;
-                    if outcome.is_err() {
-                        self.missed.store(true, Ordering::Relaxed);
-                    }
-                }
+                // What isn't sent is tried again.
+                First::Other(_) => sending = None,
             }
             if sending.is_some() || tried.elapsed() < TICK {
                 continue;
             }
-            if self.missed.swap(false, Ordering::Relaxed) {
-                sending = Some(Box::pin(self.send(&Message::Everything)));
+            if self.has_untold() {
+                sending = Some(Box::pin(self.make_up()));
             } else if silent == SILENCE {
                 sending = Some(Box::pin(async {
                     // Whether it comes back is all that counts.
@@ -216,6 +254,7 @@ impl Line {
             Some((_, Message::Ping)) => {}
             Some((_, Message::Keys(digests))) => self.tags.end_keys(&digests),
             Some((_, Message::Tag(scope, name))) => self.tags.invalidate(scope, &name),
+            Some((_, Message::Node(digest))) => self.tags.end_node(digest),
             // Whatever it was meant to be.
             Some((_, Message::Everything)) | None => self.tags.end_all(),
         }

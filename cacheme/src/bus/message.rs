@@ -15,7 +15,9 @@ pub(crate) enum Message {
     Keys(Vec<u64>),
     /// The values of a tag, under the prefix whose scope this is.
     Tag(u64, String),
-    /// All values: something that wasn't sent when it should have been.
+    /// The values of the node of this digest.
+    Node(u64),
+    /// All values; also in place of something that wasn't sent when it should have been.
     Everything,
     /// Nothing: to see whether the bus carries anything.
     Ping,
@@ -26,7 +28,7 @@ impl Message {
     const KEYS: usize = 200;
 
     /// The texts of the message, from a runtime of this number.
-    pub(super) fn texts(&self, origin: u64) -> Vec<String> {
+    pub(crate) fn texts(&self, origin: u64) -> Vec<String> {
         match self {
             Self::Keys(digests) => {
                 let texts = digests.chunks(Self::KEYS).map(|digests| {
@@ -40,13 +42,14 @@ impl Message {
                 texts.collect()
             }
             Self::Tag(scope, name) => vec![format!("{origin:x} tag {scope:x} {name}")],
+            Self::Node(digest) => vec![format!("{origin:x} node {digest:x}")],
             Self::Everything => vec![format!("{origin:x} all")],
             Self::Ping => vec![format!("{origin:x} ping")],
         }
     }
 
     /// The sender's number and the message of a text, if it is one.
-    pub(super) fn read(text: &str) -> Option<(u64, Self)> {
+    pub(crate) fn read(text: &str) -> Option<(u64, Self)> {
         let hex = |text: &str| u64::from_str_radix(text, 16).ok();
         let (origin, rest) = text.split_once(' ')?;
         let (kind, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -56,6 +59,7 @@ impl Message {
                 let (scope, name) = rest.split_once(' ')?;
                 Self::Tag(hex(scope)?, name.to_owned())
             }
+            "node" => Self::Node(hex(rest)?),
             "all" => Self::Everything,
             "ping" => Self::Ping,
             _ => return None,
@@ -74,6 +78,7 @@ mod tests {
         for message in [
             Message::Keys(vec![1, u64::MAX]),
             tag,
+            Message::Node(8),
             Message::Everything,
             Message::Ping,
         ] {

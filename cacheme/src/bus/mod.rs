@@ -20,7 +20,7 @@ pub type BusFuture<'a, T> = StorageFuture<'a, T>;
 
 /// Carries short texts from each process to all of them, itself included.
 ///
-/// Redis and PostgreSQL storages have one ([`Storage::bus`](crate::Storage::bus)); implement it for any other broker.
+/// Redis, PostgreSQL and MongoDB storages have one ([`Storage::bus`](crate::Storage::bus)); implement it for any other broker.
 /// A text may be lost, as long as the listener is told by an error; it may come twice, and in any order.
 ///
 /// # Errors
@@ -64,7 +64,7 @@ pub trait Listening: fmt::Debug + Send {
 /// What a runtime uses as its bus: the name of a registered storage that has one, or any [`Bus`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a bus nor the name of a storage that has one",
-    note = "give the name of a storage in Redis or PostgreSQL, or a type that implements `cacheme::Bus`"
+    note = "give the name of a storage in Redis, PostgreSQL or MongoDB, or a type that implements `cacheme::Bus`"
 )]
 pub trait IntoBus: Send {
     /// What was given.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::bulkhead::Bulkhead;
 use crate::cached::{Cached, Landed, Origin, Source};
 use crate::doorkeeper::Door;
+use crate::ended::Ended;
 use crate::envelope::Seal;
 use crate::error::{Error, Result};
 use crate::jitter::Jitter;
@@ -21,10 +22,11 @@ use crate::key::Keys;
 use crate::life::Life;
 use crate::meta::Meta;
 use crate::node::Node;
+use crate::prefix::Prefix;
 use crate::renewal::Renewal;
 use crate::stats::{Miss, NodeCounters, NodeStats, TierCounters};
 use crate::storage::{Found, LocalCache, Ready, Stay};
-use crate::tag::{Stamp, TagWriter, Tags};
+use crate::tag::{Identity, Stamp, TagWriter, Tags};
 
 /// The tiers of a node, nearest first, and its figures.
 #[derive(Debug)]
@@ -54,6 +56,7 @@ pub(crate) struct Link {
     storage: Ready,
     name: Arc<str>,
     ttl: Option<Duration>,
+    ended: Ended,
     pub(crate) counters: Arc<TierCounters>,
 }
 
@@ -85,9 +88,11 @@ impl Chain {
             storage,
             name: name.into(),
             ttl,
+            ended: Ended::default(),
             counters: Arc::new(TierCounters::new()),
         };
         option::timeouts(&meta)?;
+        option::lease(&meta)?;
         let tiers = meta.tiers().iter();
         let tiers = tiers
             .map(|tier| Ok(link(find(tier.storage())?, tier.storage(), tier.ttl())))
@@ -149,14 +154,28 @@ impl Chain {
         Keys::with_seed(&self.meta, self.seed, prefix)
     }
 
-    /// What ends a node's entries, for what began when there had been `since` invalidations. `digest` is that of its
+    /// What an entry of this node is of, with that digest of its key.
+    pub(crate) fn identity(&self, prefix: &Prefix, key: u64) -> Identity {
+        Identity {
+            prefix: prefix.id,
+            node: self.digest(prefix),
+            key,
+        }
+    }
+
+    /// What tells the node from others on the bus.
+    pub(crate) fn digest(&self, prefix: &Prefix) -> u64 {
+        self.seed ^ prefix.id
+    }
+
+    /// What ends a node's entries, for what began when there had been `since` invalidations. `key` is the digest of its
     /// key.
     pub(crate) fn stamp<N: Node>(
         &self,
         tags: &Tags,
         since: u64,
-        scope: u64,
-        digest: u64,
+        prefix: &Prefix,
+        key: u64,
         node: &N,
     ) -> Result<Option<Arc<Stamp>>> {
         let names = if self.meta.tags().is_empty() {
@@ -165,7 +184,7 @@ impl Chain {
             TagWriter::tags_of(node, self.meta.name())?
         };
         let names = names.iter().map(String::as_str);
-        Ok(tags.stamp(scope, since, digest, names))
+        Ok(tags.stamp(self.identity(prefix, key), since, names))
     }
 
     /// Whether flights need the keys of their nodes: for remote tiers, or for what is heard of them.
@@ -225,14 +244,46 @@ impl Chain {
             is_stale: false,
             renewed: renewal
                 .zip(ttl)
-                .map(|(renewal, ttl)| renewal.moment(ttl, draw)),
+                .map(|(renewal, ttl)| renewal.moment(ttl, draw, self.load_time())),
         }
     }
 
     /// Whether a value is to be renewed that is so old, and has so much life left.
     pub(crate) fn renews(&self, age: Duration, left: Option<Duration>, draw: u64) -> bool {
         let renewal = self.renewal.as_ref().zip(left);
-        renewal.is_some_and(|(renewal, left)| age >= renewal.moment(age.saturating_add(left), draw))
+        renewal.is_some_and(|(renewal, left)| {
+            age >= renewal.moment(age.saturating_add(left), draw, self.load_time())
+        })
+    }
+
+    /// How long a load has taken, on average.
+    fn load_time(&self) -> impl FnOnce() -> Duration {
+        || self.counters.mean_load_time()
+    }
+
+    /// Checks the option that is about remote tiers.
+    pub(crate) fn check_remotes(&self) -> Result<()> {
+        if self.meta.lease().is_none() {
+            return Ok(());
+        }
+        let (node, mut remotes) = (self.meta.name(), self.remotes().peekable());
+        if remotes.peek().is_none() {
+            let message = format!(
+                "`lease` of `{node}` is about storages that processes share, and it has none: give it a tier in one"
+            );
+            return Err(Error::node_config(node, message));
+        }
+        match remotes.find(|remote| !remote.can_swap()) {
+            None => Ok(()),
+            Some(remote) => {
+                let message = format!(
+                    "`{node}` has a `lease`, and its storage \"{}\" has no compare-and-swap: leave out `lease`, or \
+                     implement `Storage::swap_many`",
+                    remote.name()
+                );
+                Err(Error::node_config(node, message))
+            }
+        }
     }
 
     /// Checks the options that are about local tiers.

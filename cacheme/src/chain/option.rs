@@ -21,16 +21,29 @@ pub(super) fn jitter(meta: &Meta) -> Result<Option<Jitter>> {
     jitter.transpose()
 }
 
-/// What the option `refresh_at` says.
+/// What the options `refresh_at` and `xfetch` say.
 pub(super) fn renewal(meta: &Meta) -> Result<Option<Renewal>> {
-    let renewal = meta.refresh_at().map(|from| {
-        Renewal::new(from).ok_or_else(|| {
-            let node = meta.name();
-            let message = format!("`refresh_at` of `{node}` is {from}: it is above 0 and below 1");
-            Error::node_config(node, message)
-        })
-    });
-    renewal.transpose()
+    let node = meta.name();
+    let (renewal, problem) = match (meta.refresh_at(), meta.xfetch()) {
+        (None, None) => return Ok(None),
+        (Some(part), None) => (
+            Renewal::at(part),
+            format!("`refresh_at` of `{node}` is {part}: it is above 0 and below 1"),
+        ),
+        (None, Some(beta)) => (
+            Renewal::xfetch(beta),
+            format!("`xfetch` of `{node}` is {beta}: it is above 0, and 1 if in doubt"),
+        ),
+        (Some(_), Some(_)) => (
+            None,
+            format!(
+                "`{node}` has `refresh_at` and `xfetch`, which are two ways to say when values are renewed: leave \
+                 out one of them"
+            ),
+        ),
+    };
+    let renewal = renewal.ok_or_else(|| Error::node_config(node, problem))?;
+    Ok(Some(renewal))
 }
 
 /// What the option `doorkeeper` says.
@@ -58,6 +71,20 @@ pub(super) fn timeouts(meta: &Meta) -> Result<()> {
         let node = meta.name();
         let message =
             format!("the `hard_timeout` of `{node}` is zero, so no load would be in time");
+        return Err(Error::node_config(node, message));
+    }
+    Ok(())
+}
+
+/// Checks the option `lease`.
+pub(super) fn lease(meta: &Meta) -> Result<()> {
+    /// Much less than it takes to ask a server.
+    const LEAST: Duration = Duration::from_millis(10);
+    if meta.lease().is_some_and(|lease| lease < LEAST) {
+        let node = meta.name();
+        let message = format!(
+            "the `lease` of `{node}` is less than {LEAST:?}, so it would end before it is taken"
+        );
         return Err(Error::node_config(node, message));
     }
     Ok(())

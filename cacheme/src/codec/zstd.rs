@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
 
@@ -94,7 +94,7 @@ impl<V, C: Codec<V>, const THRESHOLD: usize, const LEVEL: i32> Codec<V>
 
     fn fingerprint() -> Result<u64, BoxError> {
         let inner = C::fingerprint()?.to_le_bytes();
-        Ok(xxh3_64(&[&inner[..], b"zstd"].concat()))
+        Ok(XxHash3_64::oneshot(&[&inner[..], b"zstd"].concat()))
     }
 }
 

@@ -94,7 +94,7 @@ impl<C: 'static, V: Cacheable<C>> DynamicNode<V, C> {
         let key = self.identify(&key);
         async move {
             let key = key?;
-            if let Some(value) = self.fetch.hit_or_due(self.runtime.scope(), &key) {
+            if let Some(value) = self.fetch.hit_or_due(self.fetch.scope(&self.runtime), &key) {
                 return Ok(value);
             }
             let source = || load_with(load);
@@ -243,6 +243,7 @@ impl<K, C, F> Batch<K, C, F> {
     {
         let batch = Arc::clone(batch);
         Box::new(move |nodes, cx| {
+            let batch = Arc::clone(&batch);
             let keys = nodes.into_iter().map(Id);
             let keys = keys.filter_map(|node| batch.keys.get(&node).cloned());
             let loading = (batch.load)(keys.collect(), cx.clone());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::run::Leg;
+use super::leg::Leg;
 use super::{Boarding, Fetch, Loader, Reads, Source};
 use crate::cached::Landed;
 use crate::error::{BoxError, Error};
@@ -52,7 +52,7 @@ impl Cacheme {
             Err(error) => return without(shape, error, load).await,
         };
         if reads != Reads::Nothing
-            && let Some(value) = fetch.hit_or_due(self.scope(), &node)
+            && let Some(value) = fetch.hit_or_due(fetch.scope(self), &node)
         {
             return shape.join(value);
         }
@@ -91,7 +91,9 @@ fn asking<N: Node, V: Send + 'static>(
     can_fail: bool,
 ) -> (oneshot::Receiver<Reply<V>>, Source<N, V>) {
     let (ask, asked) = oneshot::channel();
+    let mut ask = Some(ask);
     let load: Loader<N, V> = Box::new(move |nodes, cx| {
+        let ask = ask.take();
         Box::pin(async move {
             if !can_fail {
                 // Nobody could be told that it took too long.
@@ -99,6 +101,8 @@ fn asking<N: Node, V: Send + 'static>(
             }
             let lost = || Error::lost(cx.node());
             let (reply, answer) = oneshot::channel();
+            // A node is loaded once.
+            let ask = ask.ok_or_else(lost)?;
             ask.send(reply).map_err(|_| lost())?;
             match answer.await.map_err(|_| lost())? {
                 Ok((value, life)) => {
@@ -136,16 +140,16 @@ impl<N: Node> Fetch<N> {
             }
         };
         passed();
-        let prefix = runtime.prefix();
+        let prefix = self.prefix(runtime);
         let group = self.group(Purpose::Load, prefix.scope, node);
+        let asked = self.asked(runtime);
         loop {
-            let invalidated = runtime.tags().now();
             let boarding = {
                 let mut table = self.flights.lock();
                 let start = |table: &mut Table<N>| table.start_one(&group);
                 match reads {
                     Reads::Nothing => Boarding::Leads(start(&mut table)),
-                    _ => self.board(runtime, &mut table, group.aim(0), start),
+                    _ => self.board(runtime, &mut table, group.aim(0), asked, start),
                 }
             };
             match boarding {
@@ -159,7 +163,7 @@ impl<N: Node> Fetch<N> {
                     counters.add(NodeEvent::Joined, 1);
                     match waiting.outcome().await {
                         // It was invalidated before this call, and made before that.
-                        Some(Ok(landed)) if landed.ended_before(invalidated) => passed(),
+                        Some(Ok(landed)) if landed.is_before(asked) => passed(),
                         Some(Ok(landed)) => return shape.join(landed.into_value()),
                         Some(Err(error)) => return without(shape, error, load).await,
                         // Its leader is gone: a request anew, and somebody has to lead.

@@ -51,7 +51,7 @@ impl<N: Node, V: Clone + Send + Sync + 'static> Gather<N, V> {
 /// Loads for all of these.
 async fn load<N: Node, V: Clone + Send + Sync + 'static>(
     call: Call,
-    load_all: Loader<N, V>,
+    mut load_all: Loader<N, V>,
     turn: Turn<Request<N, V>>,
     requests: Vec<Request<N, V>>,
 ) {
@@ -61,7 +61,7 @@ async fn load<N: Node, V: Clone + Send + Sync + 'static>(
     let ids = requests.iter().map(|request| &request.id);
     let ids = ids.filter(|id| seen.insert(*id));
     let nodes = ids.map(|Id(node)| node.duplicate()).collect();
-    let mut loaded = call.of(load_all, nodes).await;
+    let mut loaded = call.of(&mut load_all, nodes).await;
     // Before the answers, so that who is answered and asks again finds it ended.
     drop(turn);
     let mut given = HashMap::new();

@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use super::gather::Gather;
 use super::get_all::load_all;
-use super::run::Leg;
+use super::leg::Leg;
 use super::{Boarding, Fetch, Reads, Source};
 use crate::cached::Landed;
 use crate::codec::Cacheable;
@@ -50,11 +50,11 @@ impl Cacheme {
         poll_fn(move |cx| {
             if let Some(node) = node.take() {
                 let fetch = self.fetch::<N>()?;
-                if let Some(value) = fetch.hit(self.scope(), &node) {
+                if let Some(value) = fetch.hit(fetch.scope(self), &node) {
                     return Poll::Ready(Ok(value));
                 }
                 miss = Some(Box::pin(async move {
-                    if let Some(value) = fetch.due(self.scope(), &node) {
+                    if let Some(value) = fetch.due(fetch.scope(self), &node) {
                         fetch.renew_soon(self, vec![node], fetch.source());
                         return Ok(value);
                     }
@@ -104,10 +104,10 @@ impl Cacheme {
         L: Future<Output = LoadResult<V>> + Send + 'static,
     {
         let fetch = self.fetch::<N>()?;
-        if let Some(value) = fetch.hit(self.scope(), &node) {
+        if let Some(value) = fetch.hit(fetch.scope(self), &node) {
             return Ok(value);
         }
-        if let Some(value) = fetch.due(self.scope(), &node) {
+        if let Some(value) = fetch.due(fetch.scope(self), &node) {
             fetch.renew_soon(self, vec![node], load_with(load));
             return Ok(value);
         }
@@ -124,9 +124,12 @@ where
     F: FnOnce(LoadContext) -> L + Send + 'static,
     L: Future<Output = LoadResult<V>> + Send + 'static,
 {
-    Source::Own(Box::new(|nodes, cx| {
-        let loading = load(cx.clone());
+    let mut load = Some(load);
+    Source::Own(Box::new(move |nodes, cx| {
+        let loading = load.take().map(|load| load(cx.clone()));
         Box::pin(async move {
+            // A node is loaded once.
+            let loading = loading.ok_or_else(|| Error::lost(cx.node()))?;
             let value = loading.await;
             let value = value.map_err(|error| Error::load(cx.node(), error))?;
             let pairs = nodes.into_iter().map(|node| (node, value.clone()));
@@ -175,17 +178,17 @@ impl<N: Node> Fetch<N> {
         self.value_type::<V>()?;
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Passed, 1);
-        let prefix = runtime.prefix();
+        let prefix = self.prefix(runtime);
         let (group, patience) = (
             self.group(Purpose::Load, prefix.scope, node),
             self.patience(),
         );
+        let asked = self.asked(runtime);
         loop {
-            let invalidated = runtime.tags().now();
             let boarding = {
                 let mut table = self.flights.lock();
                 let start = |table: &mut Table<N>| table.start_one(&group);
-                self.board(runtime, &mut table, group.aim(0), start)
+                self.board(runtime, &mut table, group.aim(0), asked, start)
             };
             match boarding {
                 Boarding::There(value) => {
@@ -202,7 +205,7 @@ impl<N: Node> Fetch<N> {
                         .await
                     {
                         // It was invalidated before this request, and loaded before that.
-                        Ok(Some(Ok(landed))) if landed.ended_before(invalidated) => {}
+                        Ok(Some(Ok(landed))) if landed.is_before(asked) => {}
                         Ok(Some(outcome)) => return outcome.map(Landed::joined),
                         Ok(None) => {}
                         Err(old) => return Ok(old),

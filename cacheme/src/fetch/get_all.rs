@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::run::Leg;
+use tokio::time::Instant;
+
+use super::glance::Looked;
+use super::leg::Leg;
+use super::tier::Request;
 use super::{Boarding, Fetch, Loader, Reads, Source};
-use crate::cached::Landed;
+use crate::cached::{Asked, Landed};
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flights, Group, Purpose, Started, Table, Waiting};
 use crate::load::Load;
 use crate::node::{Id, Node};
-use crate::prefix::Prefix;
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
@@ -49,13 +52,13 @@ impl Cacheme {
 pub(super) type Values<V> = Vec<Option<Result<V>>>;
 
 /// A node and the place in the result that its value goes to.
-type Wanted<N> = (usize, Aim<N>);
+pub(super) type Wanted<N> = (usize, Aim<N>);
 
 /// What became of the nodes of a batch that the leading local tiers didn't have.
-struct Boarded<N: Node, V> {
+pub(super) struct Boarded<N: Node, V> {
     /// The flights that this batch leads.
-    started: Option<Started<N, V>>,
-    legs: Vec<Leg>,
+    pub(super) started: Option<Started<N, V>>,
+    pub(super) legs: Vec<Leg>,
     /// Nodes that are there once more: the place in the group, and that of the flight.
     twins: Vec<(usize, usize)>,
     /// Nodes that others' flights are under way for: the place in the group.
@@ -70,7 +73,7 @@ impl<N: Node> Fetch<N> {
         nodes: Vec<N>,
         load: impl Fn() -> Loader<N, V>,
     ) -> Result<Values<V>> {
-        let prefix = runtime.prefix();
+        let prefix = self.prefix(runtime);
         let (mut values, missing) = if runtime.is_enabled() {
             let (values, missing, due) = self.split(prefix.scope, nodes);
             if !due.is_empty() {
@@ -83,9 +86,27 @@ impl<N: Node> Fetch<N> {
             let aims = aims.map(|node| self.flights.aim(prefix.scope, Id(node)));
             (values, aims.enumerate().collect())
         };
-        if !missing.is_empty() {
-            self.miss_all(runtime, &prefix, &mut values, missing, load)
-                .await?;
+        if missing.is_empty() {
+            return Ok(values);
+        }
+        let request = Request {
+            runtime,
+            prefix: &prefix,
+            value_type: self.value_type::<V>()?,
+            since: runtime.tags().now(),
+            moment: self.asked(runtime).moment,
+            chain: &self.chain,
+        };
+        let counters = &self.chain().counters;
+        counters.add(NodeEvent::Passed, missing.len());
+        // Boxed, so that the future of a batch of hits is small.
+        if let Some(tier) = self.glanced_at(runtime) {
+            let look = self.glance(request, tier, &mut values, missing, load);
+            Box::pin(look).await?;
+        } else {
+            let looked = Looked::default();
+            let miss = self.miss_all(request, &mut values, missing, looked, load);
+            Box::pin(miss).await?;
         }
         Ok(values)
     }
@@ -112,23 +133,25 @@ impl<N: Node> Fetch<N> {
         (values, missing, due)
     }
 
-    /// Gets the missing values from flights.
-    async fn miss_all<V: Cacheable<N::Codec>>(
+    /// Gets the missing values from flights, which know what was looked for before.
+    pub(super) async fn miss_all<V: Cacheable<N::Codec>>(
         &self,
-        runtime: &Cacheme,
-        prefix: &Prefix,
+        mut request: Request<'_>,
         values: &mut Values<V>,
         mut missing: Vec<Wanted<N>>,
+        mut looked: Looked,
         load: impl Fn() -> Loader<N, V>,
     ) -> Result<()> {
-        self.value_type::<V>()?;
-        let (counters, patience) = (&self.chain().counters, self.patience());
+        let Request {
+            runtime, prefix, ..
+        } = request;
+        let patience = self.patience();
         while !missing.is_empty() {
-            counters.add(NodeEvent::Passed, missing.len());
             let (wanted, aims): (Vec<_>, Vec<_>) = std::mem::take(&mut missing).into_iter().unzip();
             let group = Group::many(&self.flights, Purpose::Load, aims);
-            let invalidated = runtime.tags().now();
-            let boarded = self.board_all(runtime, &group);
+            request.since = runtime.tags().now();
+            let looked = std::mem::take(&mut looked);
+            let boarded = self.board_all(runtime, &group, (request.asked(), &looked));
             let mut old = HashMap::new();
             if let Some(started) = boarded.started {
                 let (source, reads) = (Source::Own(load()), Reads::Tiers);
@@ -156,32 +179,50 @@ impl<N: Node> Fetch<N> {
                 let value = values[wanted[flight]].clone();
                 values[wanted[place]] = value;
             }
-            for (place, waiting) in boarded.joined {
-                let outcome = waiting.outcome();
-                let outcome = self
-                    .or_old(runtime, prefix, waiting.aim(), patience, outcome)
-                    .await;
-                match outcome.unwrap_or_else(|old| Some(Ok(old))) {
-                    // It was invalidated before this request, and loaded before that.
-                    Some(Ok(landed)) if landed.ended_before(invalidated) => {
-                        missing.push((wanted[place], waiting.aim().clone()));
-                    }
-                    Some(outcome) => {
-                        values[wanted[place]] = Some(outcome.map(Landed::into_value));
-                    }
-                    // Its tokio runtime is gone: a request anew, and somebody has to lead.
-                    None => missing.push((wanted[place], waiting.aim().clone())),
-                }
-            }
+            let joined = boarded.joined.into_iter();
+            let joined = joined.map(|(place, waiting)| (wanted[place], waiting));
+            missing = self.join_all(request, values, joined, patience).await;
         }
         Ok(())
     }
 
+    /// Waits for others' flights. What they don't give is wanted anew, and counted.
+    pub(super) async fn join_all<V: Cacheable<N::Codec>>(
+        &self,
+        request: Request<'_>,
+        values: &mut Values<V>,
+        joined: impl Iterator<Item = (usize, Waiting<N, Landed<V>>)>,
+        patience: Option<Instant>,
+    ) -> Vec<Wanted<N>> {
+        let Request {
+            runtime, prefix, ..
+        } = request;
+        let mut missing = Vec::new();
+        for (place, waiting) in joined {
+            let outcome = waiting.outcome();
+            let outcome = self
+                .or_old(runtime, prefix, waiting.aim(), patience, outcome)
+                .await;
+            match outcome.unwrap_or_else(|old| Some(Ok(old))) {
+                // It was invalidated before this request, and loaded before that.
+                Some(Ok(landed)) if landed.is_before(request.asked()) => {
+                    missing.push((place, waiting.aim().clone()));
+                }
+                Some(outcome) => values[place] = Some(outcome.map(Landed::into_value)),
+                // Its tokio runtime is gone: a request anew, and somebody has to lead.
+                None => missing.push((place, waiting.aim().clone())),
+            }
+        }
+        self.chain().counters.add(NodeEvent::Passed, missing.len());
+        missing
+    }
+
     /// Joins the flights that are under way, and starts one for each of the other nodes.
-    fn board_all<V: Cacheable<N::Codec>>(
+    pub(super) fn board_all<V: Cacheable<N::Codec>>(
         &self,
         runtime: &Cacheme,
         group: &Arc<Group<N, Landed<V>>>,
+        (asked, looked): (Asked, &Looked),
     ) -> Boarded<N, Landed<V>> {
         let mut boarded = Boarded {
             started: None,
@@ -195,16 +236,21 @@ impl<N: Node> Fetch<N> {
             let mut table = self.flights.lock();
             for place in places.by_ref().take(Flights::<N>::AT_ONCE) {
                 let start = |table: &mut Table<N>| {
+                    let lacks = looked.lacks(table, group.aim(place), place);
                     let started = boarded.started.get_or_insert_with(|| table.open(group));
                     table.start(started, place);
+                    Leg {
+                        lacks,
+                        ..Leg::of(place)
+                    }
                 };
-                match self.board(runtime, &mut table, group.aim(place), start) {
+                match self.board(runtime, &mut table, group.aim(place), asked, start) {
                     Boarding::There(landed) => group.give(place, Some(Ok(landed))),
                     Boarding::Joins(waiting) if waiting.is_of(group) => {
                         boarded.twins.push((place, waiting.place()));
                     }
                     Boarding::Joins(waiting) => boarded.joined.push((place, waiting)),
-                    Boarding::Leads(()) => boarded.legs.push(Leg::of(place)),
+                    Boarding::Leads(leg) => boarded.legs.push(leg),
                 }
             }
             drop(table);

@@ -5,7 +5,6 @@ use crate::cached::{Cached, Landed};
 use crate::error::Result;
 use crate::load::Load;
 use crate::runtime::Cacheme;
-use crate::switch::NOWHERE;
 
 impl Cacheme {
     /// As [`get`](Self::get), with where the value came from and how old it is.
@@ -43,9 +42,9 @@ impl Cacheme {
     /// Cancel safe, as [`get`](Self::get).
     pub async fn get_entry<N: Load>(&self, node: N) -> Result<Cached<N::Value>> {
         let fetch = self.fetch::<N>()?;
-        let landed = match fetch.hit_entry(self.scope(), &node) {
+        let landed = match fetch.hit_entry(fetch.scope(self), &node) {
             Some(landed) => {
-                if fetch.chain().meta.refresh_at().is_some() {
+                if fetch.chain().meta.is_renewed() {
                     fetch.renew_soon(self, vec![node], fetch.source());
                 }
                 landed
@@ -59,7 +58,7 @@ impl Cacheme {
 impl<N: Load> Fetch<N> {
     /// The entry in the nearest leading local tier that has one, counted.
     fn hit_entry(&self, scope: u64, node: &N) -> Option<Landed<N::Value>> {
-        if scope == NOWHERE {
+        if self.is_off(scope) {
             return None;
         }
         for (place, (cache, link)) in self.chain.leading().enumerate() {

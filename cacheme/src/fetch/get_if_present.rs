@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
-use super::run::{Leg, Run, Seen};
+use super::leg::Leg;
+use super::run::Run;
+use super::seen::Leasing;
 use super::{Fetch, Reads, is_past};
-use crate::cached::Landed;
+use crate::cached::{Asked, Landed};
 use crate::codec::Cacheable;
 use crate::error::Result;
 use crate::flight::{Aim, Group, Purpose, Started, Waiting};
@@ -72,7 +74,7 @@ impl Cacheme {
     /// The same for any type of value.
     pub(crate) async fn find<N: Node, V: Cacheable<N::Codec>>(&self, node: N) -> Result<Option<V>> {
         let fetch = self.fetch::<N>()?;
-        match fetch.hit_or_due(self.scope(), &node) {
+        match fetch.hit_or_due(fetch.scope(self), &node) {
             Some(value) => Ok(Some(value)),
             None => Box::pin(fetch.find(self, node)).await,
         }
@@ -92,10 +94,10 @@ impl<N: Node> Fetch<N> {
             passed(NodeEvent::Missed);
             return Ok(None);
         }
-        let (tokio, prefix) = (self.tokio()?, runtime.prefix());
+        let (tokio, prefix) = (self.tokio()?, self.prefix(runtime));
         let group = self.group(Purpose::Look, prefix.scope, node);
-        let invalidated = runtime.tags().now();
-        match self.looking(runtime, &group) {
+        let asked = self.asked(runtime);
+        match self.looking(runtime, &group, asked) {
             Looking::There(entry) => {
                 passed(NodeEvent::Joined);
                 Ok(Some(entry.into_value()))
@@ -105,7 +107,7 @@ impl<N: Node> Fetch<N> {
                 passed(NodeEvent::Joined);
                 match waiting.outcome().await {
                     // It was invalidated before this look, and found before that.
-                    Some(Ok(landed)) if landed.ended_before(invalidated) => {
+                    Some(Ok(landed)) if landed.is_before(asked) => {
                         self.find_alone(runtime, &prefix, group.aim(0)).await
                     }
                     outcome => value(outcome),
@@ -127,13 +129,14 @@ impl<N: Node> Fetch<N> {
         &self,
         runtime: &Cacheme,
         group: &Arc<Group<N, Landed<V>>>,
+        asked: Asked,
     ) -> Looking<N, V> {
         let aim = group.aim(0);
         let mut table = self.flights.lock();
         if let Some(waiting) = table.join(aim, Purpose::Look)
             && !waiting
                 .found()
-                .is_some_and(|landed| is_past(runtime, landed))
+                .is_some_and(|landed| is_past(runtime, landed, asked))
         {
             return Looking::Joins(waiting);
         }
@@ -184,7 +187,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     /// the value.
     async fn look(self) {
         let open = self.keyed(vec![Leg::of(0)]);
-        let seen = &mut Seen::default();
+        let seen = &mut self.seen(Leasing::Leaves);
         self.find(1, open, seen, Reads::Tiers).await;
     }
 }

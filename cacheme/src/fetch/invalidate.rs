@@ -1,11 +1,12 @@
 //! A value taken out of every tier.
 
 use super::Fetch;
-use super::run::Leg;
+use super::leg::Leg;
 use crate::bus::{Message, Telling};
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flights};
 use crate::node::{Id, Node};
+use crate::prefix::Prefix;
 use crate::runtime::Cacheme;
 
 impl Cacheme {
@@ -17,14 +18,15 @@ impl Cacheme {
     ///
     /// # Errors
     ///
-    /// When a storage failed to remove the value, which may then still be there, or the bus to carry it; the other tiers
-    /// have removed it all the same. When the set-up is wrong; where there is a remote tier or a bus, also when the key
+    /// When a storage failed to remove the value, or the bus to carry it; the other tiers have removed it all the same.
+    /// This runtime doesn't read the value there any more, and removes it as soon as the storage lets it; until then
+    /// others may read it. When the set-up is wrong; where there is a remote tier or a bus, also when the key
     /// can't be written or no tokio runtime is running.
     ///
     /// # Cancel safety
     ///
     /// When the future is dropped, local tiers have removed the value once it was polled; remote
-    /// ones may not have.
+    /// ones do so behind the scenes, those that weren't asked yet excepted.
     pub async fn invalidate<N: Node>(&self, node: N) -> Result<()> {
         self.fetch::<N>()?.take_out(self, node).await
     }
@@ -33,7 +35,8 @@ impl Cacheme {
 impl<N: Node> Fetch<N> {
     /// Removes a value from every tier.
     pub(crate) async fn take_out(&self, runtime: &Cacheme, node: N) -> Result<()> {
-        let prefix = runtime.prefix();
+        let _airborne = runtime.aloft().take_off();
+        let prefix = self.prefix(runtime);
         let mut leg = Leg::of(0);
         if self.chain.needs_keys(runtime.tags()) {
             self.tokio()?;
@@ -41,12 +44,15 @@ impl<N: Node> Fetch<N> {
         }
         let aim = self.flights.aim(prefix.scope, Id(node));
         let telling = runtime.telling();
-        remove(telling, &self.flights, &[(&aim, &leg)]).await
+        let values = [(&aim, &leg)];
+        remove(runtime, &prefix, telling, &self.flights, &values).await
     }
 }
 
-/// Removes values from every tier, so that nothing that began before this ends is kept.
+/// Removes values of a prefix from every tier, so that nothing that began before this ends is kept.
 pub(super) async fn remove<N: Node>(
+    runtime: &Cacheme,
+    prefix: &Prefix,
     telling: Telling<'_>,
     flights: &Flights<N>,
     values: &[(&Aim<N>, &Leg)],
@@ -64,8 +70,8 @@ pub(super) async fn remove<N: Node>(
     let mut outcome = Ok(());
     if !keys.is_empty() {
         for remote in chain.remotes() {
-            let removed = remote.remove(keys.clone()).await;
-            outcome = outcome.and(removed);
+            let removed = remote.remove(keys.clone(), prefix, &**runtime.clock());
+            outcome = outcome.and(removed.await);
         }
     }
     // When it can't be read again where it was.

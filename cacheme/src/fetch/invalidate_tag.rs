@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 
 use super::invalidate::told;
 use crate::bus::Message;
 use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::key::Key;
+use crate::prefix::Prefix;
 use crate::runtime::Cacheme;
 use crate::tag::{Tags, mark};
+use crate::together::together;
 
 impl Cacheme {
     /// Ends all values that have this tag, of whatever nodes, in all of their tiers.
@@ -47,8 +48,9 @@ impl Cacheme {
     ///
     /// # Errors
     ///
-    /// When a storage failed to forget the tag, the first one's error: values of the tag may still be read there, and
-    /// come into local tiers again. The other tiers have ended them all the same. When there is a remote storage or a bus and no
+    /// When a storage failed to forget the tag, the first one's error. The other tiers have ended the values all the same,
+    /// and this runtime reads none of them in that storage, which forgets the tag as soon as it can; until then others
+    /// may read them. When there is a remote storage or a bus and no
     /// tokio runtime is running; then nothing is ended.
     ///
     /// # Cancel safety
@@ -62,36 +64,35 @@ impl Cacheme {
             let message = "a tag can't be invalidated in remote storages, or by a bus: no tokio runtime is running here";
             return Err(Error::config(message));
         }
+        let _airborne = self.aloft().take_off();
         let key = mark::key(prefix.text(), tag);
         let telling = self.telling();
-        let ending = Ending::new(self.tags(), prefix.scope, tag);
+        let ending = Ending::new(self.tags(), prefix.id, tag);
         let mut outcome = Ok(());
         for _ in &remotes {
             // Once for each: what was copied from one that still had it into one that hadn't any more goes the next time.
-            outcome = outcome.and(remove(&remotes, &key).await);
+            outcome = outcome.and(remove(self, &remotes, &key, &prefix).await);
             ending.again();
         }
-        let message = Message::Tag(prefix.scope, tag.to_owned());
+        let message = Message::Tag(prefix.id, tag.to_owned());
         outcome.and(told(telling, message).await)
     }
 }
 
 /// Removes a tag's mark from all of these at once.
-async fn remove(remotes: &[(Arc<str>, Guard)], key: &Key) -> Result<()> {
-    let mut removals = JoinSet::new();
-    for (name, storage) in remotes {
-        let (name, storage, key) = (Arc::clone(name), storage.clone(), key.clone());
-        removals.spawn(async move {
-            let removed = storage.remove(vec![key]).await;
-            removed.map_err(|error| Error::storage_failed(&name, "forget a tag", error))
-        });
-    }
-    let mut outcome = Ok(());
-    while let Some(removed) = removals.join_next().await {
-        // A panic of the driver is an error already.
-        outcome = outcome.and(removed.unwrap_or(Ok(())));
-    }
-    outcome
+async fn remove(
+    runtime: &Cacheme,
+    remotes: &[(Arc<str>, Guard)],
+    key: &Key,
+    prefix: &Prefix,
+) -> Result<()> {
+    let removals = remotes.iter().map(async |(name, storage)| {
+        let removed = storage.remove(vec![key.clone()], prefix, &**runtime.clock());
+        let removed = removed.await;
+        removed.map_err(|error| Error::storage_failed(name, "forget a tag", error))
+    });
+    let removed = together(removals).await;
+    removed.into_iter().collect()
 }
 
 /// An invalidation of a tag that is under way: in process it happens when it begins and when it ends.

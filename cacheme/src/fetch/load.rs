@@ -4,9 +4,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::run::{Arrived, Leg, Run};
+use super::leg::{Arrived, Leg};
+use super::run::Run;
 use super::{Loader, Reads, Source};
-use crate::cached::Origin;
+use crate::cached::{LATEST, Origin};
 use crate::chain::Chain;
 use crate::codec::Cacheable;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,9 +23,10 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     pub(super) async fn load(
         &self,
         open: Vec<Leg>,
-        source: Source<N, V>,
+        source: &mut Source<N, V>,
         reads: Reads,
     ) -> Vec<Arrived<V>> {
+        let begun = self.runtime.clock().monotonic();
         let nodes = open
             .iter()
             .map(|leg| self.started.aim(leg.place).node().duplicate());
@@ -36,7 +38,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         let (mut arrived, mut failed) = (Vec::with_capacity(open.len()), Vec::new());
         for leg in open {
             match self.taken(&mut loaded, &arrived, leg.place) {
-                Ok((value, life)) => arrived.push(self.loaded(leg, value, life, reads)),
+                Ok((value, life)) => arrived.push(self.loaded(leg, value, life, reads, begun)),
                 Err(error) => failed.push((leg, error)),
             }
         }
@@ -67,14 +69,22 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             let node = self.chain().meta.name();
             Error::left_out(node)
         })?;
-        let left = twin.until.map(|until| until.saturating_sub(twin.at));
+        let now = self.runtime.clock().monotonic();
+        let left = twin.until.map(|until| until.saturating_sub(now));
         let left = left.map(Life::at_most).unwrap_or_default();
         let tags = Life::of_tags(twin.leg.tags().map(|tag| Arc::clone(tag.name())));
         Ok((twin.value.clone(), left.and(tags)))
     }
 
-    /// A flight with its value, which was loaded.
-    fn loaded(&self, mut leg: Leg, value: V, life: Life, reads: Reads) -> Arrived<V> {
+    /// A flight with its value, which was loaded by a load that began then.
+    fn loaded(
+        &self,
+        mut leg: Leg,
+        value: V,
+        life: Life,
+        reads: Reads,
+        begun: Duration,
+    ) -> Arrived<V> {
         let (chain, aim) = (self.chain(), self.started.aim(leg.place));
         // What is loaded by name is kept, whoever it is.
         let is_kept = reads == Reads::Nothing || chain.admits(aim.hash());
@@ -86,23 +96,24 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 .chain(life.tags())
                 .map(|name| &**name);
             let tags = self.runtime.tags();
-            leg.stamp = tags.stamp(aim.scope, self.since, leg.digest(), names);
+            leg.stamp = tags.stamp(self.identity(leg.digest()), self.since, names);
         }
-        let at = self.runtime.clock().monotonic();
         Arrived {
             leg,
             value,
             origin: Origin::Loaded,
             age: Duration::ZERO,
-            at,
-            until: life.until(|| at),
+            // It may be as old as that.
+            at: begun,
+            until: life.until(|| self.runtime.clock().monotonic()),
             draw: 0,
+            seen: LATEST,
             lacking: if is_kept { chain.tiers.len() } else { 0 },
             stale: None,
         }
     }
 
-    async fn call(&self, nodes: Vec<N>, source: Source<N, V>) -> Result<Loaded<N, V>> {
+    async fn call(&self, nodes: Vec<N>, source: &mut Source<N, V>) -> Result<Loaded<N, V>> {
         let call = Call {
             chain: Arc::clone(self.chain()),
             runtime: self.runtime.clone(),
@@ -132,7 +143,7 @@ impl Call {
     /// Calls the loader, which may fail, panic or take too long.
     pub(super) async fn of<N: Node, V>(
         self,
-        load: Loader<N, V>,
+        load: &mut Loader<N, V>,
         nodes: Vec<N>,
     ) -> Result<Loaded<N, V>> {
         let node = self.chain.meta.name();

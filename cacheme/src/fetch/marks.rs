@@ -4,29 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::ValueType;
-use super::run::{Leg, quietly};
-use crate::chain::Remote;
-use crate::codec::Cacheable;
-use crate::envelope::{Listed, Opened, names_tags};
+use super::tier::{Request, Tagged};
+use crate::envelope::Listed;
 use crate::flight::Work;
-use crate::key::Key;
-use crate::prefix::Prefix;
-use crate::runtime::Cacheme;
 use crate::stats::Miss;
-use crate::storage::Found;
 use crate::tag::mark::{self, Made, Mark};
 use crate::tag::{Stamp, Tag};
 
 /// What is known of the marks in one remote tier, by the names of their tags.
 #[derive(Debug, Default)]
-pub(super) struct Marks(HashMap<Arc<str>, Known>);
+pub(super) struct Marks(pub(super) HashMap<Arc<str>, Known>);
 
 /// What is known of a mark.
 #[derive(Clone, Copy, Debug)]
-enum Known {
+pub(super) enum Known {
     /// What was there, if anything, for a read of this number.
     Read(Option<Mark>, u64),
     /// It couldn't be read or written. What has the tag isn't written either.
@@ -42,138 +33,17 @@ impl Known {
     }
 }
 
-/// What a request has in common for all tiers.
-#[derive(Clone, Copy)]
-pub(super) struct Request<'a> {
-    pub(super) runtime: &'a Cacheme,
-    pub(super) prefix: &'a Prefix,
-    pub(super) value_type: ValueType,
-    /// How many invalidations of tags there had been when it began.
-    pub(super) since: u64,
-}
-
-/// A remote tier as a request uses it.
-#[derive(Clone, Copy)]
-pub(super) struct Tagged<'a> {
-    remote: Remote<'a>,
-    request: Request<'a>,
-    /// How long after their time entries are read.
-    stale: Duration,
-}
-
-impl<'a> Request<'a> {
-    /// A tier, whose entries are read for `stale` after their time.
-    pub(super) fn of(self, remote: Remote<'a>, stale: Duration) -> Tagged<'a> {
-        Tagged {
-            remote,
-            request: self,
-            stale,
-        }
-    }
-}
-
 impl Tagged<'_> {
-    /// The time by which the tier's entries expire.
-    pub(super) fn now(self) -> Duration {
-        self.remote.now(&**self.request.runtime.clock())
-    }
-
-    /// Reads the entries of these, and the marks of their tags with them; in another round trip the marks of tags
-    /// that only the entries name.
-    pub(super) async fn read(self, marks: &mut Marks, legs: &[Leg]) -> Vec<Result<Bytes, Miss>> {
-        let keys = legs.iter().filter_map(Leg::key);
-        let keys = keys.cloned().collect();
-        let own = legs.iter().flat_map(Leg::tags).map(|tag| tag.name());
-        let frames = self.fetch(marks, keys, own).await;
-        if frames.iter().flatten().any(|frame| names_tags(frame)) {
-            let now = self.now();
-            let frames = legs.iter().zip(&frames);
-            let opened = frames.filter_map(|(leg, frame)| {
-                let frame = frame.as_ref().ok().filter(|frame| names_tags(frame))?;
-                let opened = self
-                    .request
-                    .value_type
-                    .seal(leg.digest())
-                    .open(frame, now, self.stale);
-                Some(opened.ok()?.tags)
-            });
-            let named = opened.flatten().map(|(name, _)| Arc::from(name));
-            let named: Vec<_> = named.collect();
-            self.fetch(marks, Vec::new(), &named).await;
-        }
-        frames
-    }
-
-    /// Reads the entries of `keys`, and those marks of tags of these names that nothing is known of.
-    async fn fetch<'n>(
-        self,
-        marks: &mut Marks,
-        mut keys: Vec<Key>,
-        names: impl IntoIterator<Item = &'n Arc<str>>,
-    ) -> Vec<Result<Bytes, Miss>> {
-        let entries = keys.len();
-        let mut asked = Vec::new();
-        for name in names {
-            if !marks.0.contains_key(name) {
-                marks.0.insert(Arc::clone(name), Known::Unknown);
-                keys.push(mark::key(self.request.prefix.text(), name));
-                asked.push(Arc::clone(name));
-            }
-        }
-        if keys.is_empty() {
-            return Vec::new();
-        }
-        let number = self.request.runtime.tags().next_mark();
-        let mut found = self.remote.read(keys).await;
-        for (name, bytes) in asked.into_iter().zip(found.drain(entries..)) {
-            let known = match bytes {
-                Ok(bytes) => Known::Read(Mark::read(&bytes), number),
-                Err(Miss::Unavailable) => Known::Unknown,
-                Err(_) => Known::Read(None, number),
-            };
-            marks.0.insert(name, known);
-        }
-        found
-    }
-
-    /// The value in an entry that was read, if it still has its tags.
-    pub(super) fn open<V: Cacheable<C>, C>(
+    /// The stamp of an entry that names these tags, of a node that has its own.
+    pub(super) fn stamp(
         self,
         marks: &Marks,
-        leg: &Leg,
-        frame: &[u8],
-        now: Duration,
-    ) -> Result<Found<V>, Miss> {
-        let seal = self.request.value_type.seal(leg.digest());
-        let Opened {
-            value,
-            left,
-            is_stale,
-            created,
-            age,
-            tags,
-        } = seal.open(frame, now, self.stale)?;
-        let stamp = self.stamp(marks, leg, tags)?;
-        let value = quietly(|| V::decode(value)).map_err(|_| Miss::Corrupt)?;
-        Ok(Found {
-            value,
-            left,
-            age,
-            stamp,
-            is_stale,
-            draw: leg.digest() ^ created,
-        })
-    }
-
-    /// The stamp of an entry that names these tags.
-    fn stamp(
-        self,
-        marks: &Marks,
-        leg: &Leg,
+        digest: u64,
+        own: Option<&Arc<Stamp>>,
         listed: Listed<'_>,
     ) -> Result<Option<Arc<Stamp>>, Miss> {
-        let own = leg.tags();
-        if listed.is_empty() && leg.stamp.is_none() {
+        let tags = self.request.runtime.tags();
+        if listed.is_empty() && own.is_none() && !tags.is_hearing() {
             return Ok(None);
         }
         let is_valid = |(name, version): (&str, u64)| {
@@ -182,18 +52,18 @@ impl Tagged<'_> {
         };
         // One that the node has come to have since isn't named yet.
         let is_named = |tag: &Arc<Tag>| listed.into_iter().any(|(name, _)| *name == **tag.name());
-        if !listed.into_iter().all(is_valid) || !own.clone().all(is_named) {
+        let mut own = own.into_iter().flat_map(|stamp| stamp.tags());
+        if !listed.into_iter().all(is_valid) || !own.all(is_named) {
             return Err(Miss::Invalidated);
         }
         let names = listed.into_iter().map(|(name, _)| name);
         let Request {
-            runtime,
             prefix,
+            chain,
             since,
             ..
         } = self.request;
-        let tags = runtime.tags();
-        Ok(tags.stamp(prefix.scope, since, leg.digest(), names))
+        Ok(tags.stamp(chain.identity(prefix, digest), since, names))
     }
 
     /// Sees to it that these tags have marks for as long as entries that are kept for `ttl`. Those that aren't
@@ -263,7 +133,7 @@ impl Tagged<'_> {
             return;
         }
         let is_made = self.remote.mark(entries).await.is_ok();
-        let at = self.request.runtime.tags().next_mark();
+        let at = self.request.runtime.tags().next_moment();
         for (tag, mark, mut lately) in making {
             if !is_made {
                 marks.0.insert(Arc::clone(tag.name()), Known::Unknown);

@@ -9,19 +9,29 @@ mod get_all;
 mod get_entry;
 mod get_if_present;
 mod get_many;
+mod glance;
+mod hit;
 mod invalidate;
+mod invalidate_node;
 mod invalidate_tag;
 mod keep;
+mod lease;
+mod leg;
 mod load;
 mod marks;
+#[cfg(all(test, shuttle, feature = "bincode", feature = "local"))]
+mod models;
 mod peek;
 mod put;
 mod refresh;
 mod renewal;
 mod run;
+mod seen;
 mod stale;
+mod tier;
 
 pub(crate) use self::get::load_with;
+pub(crate) use self::invalidate_node::beside;
 
 use std::any::{Any, TypeId, type_name};
 use std::borrow::Cow;
@@ -29,13 +39,13 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use tokio::runtime::Handle;
-
 use self::gather::Gather;
-use self::run::{Leg, Run};
-use crate::cached::Landed;
+use self::leg::Leg;
+use self::run::Run;
+use crate::cached::{Asked, Landed};
 use crate::chain::Chain;
 use crate::codec::Cacheable;
+use crate::epoch::Epoch;
 use crate::error::{Error, Result};
 use crate::flight::{Aim, Flights, Group, Led, Purpose, Started, Table, Waiting};
 use crate::load::{LoadContext, Loaded};
@@ -44,14 +54,16 @@ use crate::node::{Id, Node};
 use crate::prefix::Prefix;
 use crate::runtime::Cacheme;
 use crate::stats::TierCounters;
-use crate::storage::{LocalCache, Ready, Unserved};
+use crate::storage::{LocalCache, Ready};
 use crate::switch::NOWHERE;
+use crate::sync::Handle;
 
 /// A node type as a runtime knows it.
 #[derive(Debug)]
 pub(crate) struct Fetch<N> {
     /// The first tier, if it is local. Out of the chain, so that a hit follows fewer pointers.
     nearest: Option<Nearest>,
+    epoch: Epoch,
     /// That of the flights, one step nearer.
     chain: Arc<Chain>,
     flights: Arc<Flights<N>>,
@@ -84,7 +96,8 @@ pub(crate) enum Source<N, V> {
 }
 
 /// A call of a loader, with every node that needs a value.
-pub(crate) type Loader<N, V> = Box<dyn FnOnce(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
+/// Called once, or where the node has `lease` once more for other nodes.
+pub(crate) type Loader<N, V> = Box<dyn FnMut(Vec<N>, LoadContext) -> SourceFuture<N, V> + Send>;
 pub(crate) type SourceFuture<N, V> = Pin<Box<dyn Future<Output = Result<Loaded<N, V>>> + Send>>;
 
 /// What became of a request that the leading local tiers couldn't answer.
@@ -110,6 +123,7 @@ impl<N: Node> Fetch<N> {
         });
         Ok(Self {
             nearest,
+            epoch: Epoch::default(),
             flights: Flights::new(Arc::clone(&chain)),
             chain,
             value: OnceLock::new(),
@@ -121,96 +135,22 @@ impl<N: Node> Fetch<N> {
         &self.chain
     }
 
-    /// The value in the nearest leading local tier that has one, counted; not one that is [due](Self::due).
+    /// The scope of the node's entries, for hits.
     #[inline]
-    pub(crate) fn hit<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
-        let nearest = self.nearest.as_ref()?;
-        match nearest.cache.get(scope, node) {
-            Ok(value) => {
-                nearest.counters.hit();
-                Some(value)
-            }
-            Err(_) if scope == NOWHERE => None,
-            Err(Unserved::Due) => None,
-            Err(Unserved::Miss(reason)) => {
-                nearest.counters.miss(reason);
-                self.hit_behind(scope, node)
-            }
-        }
+    pub(crate) fn scope(&self, runtime: &Cacheme) -> u64 {
+        self.epoch.within(runtime.scope())
     }
 
-    /// The same of a leading local tier behind the nearest one.
-    #[cold]
-    fn hit_behind<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
-        for (cache, link) in self.chain.leading().skip(1) {
-            match cache.get(scope, node) {
-                Ok(value) => {
-                    link.counters.hit();
-                    self.refill::<V>(scope, node, 0);
-                    return Some(value);
-                }
-                Err(Unserved::Due) => return None,
-                Err(Unserved::Miss(reason)) => link.counters.miss(reason),
-            }
-        }
-        None
+    /// Whether caching was off when this was the scope.
+    fn is_off(&self, scope: u64) -> bool {
+        scope == self.epoch.within(NOWHERE)
     }
 
-    /// The value that a [hit](Self::hit) didn't give since it is to be renewed, counted.
-    #[cold]
-    pub(crate) fn due<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N) -> Option<V> {
-        if scope == NOWHERE || self.chain.meta.refresh_at().is_none() {
-            return None;
-        }
-        for (cache, link) in self.chain.leading() {
-            match cache.get::<N, V>(scope, node) {
-                Err(Unserved::Due) => {
-                    let found = cache.find(scope, node).ok()?;
-                    link.counters.hit();
-                    return Some(found.value);
-                }
-                Ok(_) => return None,
-                Err(Unserved::Miss(_)) => {}
-            }
-        }
-        None
-    }
-
-    /// A value in a leading local tier, to be renewed or not, for who doesn't.
-    pub(crate) fn hit_or_due<V: Clone + Send + Sync + 'static>(
-        &self,
-        scope: u64,
-        node: &N,
-    ) -> Option<V> {
-        self.hit(scope, node).or_else(|| self.due(scope, node))
-    }
-
-    /// Copies the nearest value of the leading local tiers from this place on into those before it. The value is
-    /// read again under the table's lock, since it may just have been invalidated.
-    fn refill<V: Clone + Send + Sync + 'static>(&self, scope: u64, node: &N, from: usize) {
-        let mut table = self.flights.lock();
-        let draw = table.draw(1);
-        let mut missed = Vec::new();
-        for (place, (cache, link)) in self.chain.leading().enumerate() {
-            let found = (place >= from).then(|| cache.find::<N, V>(scope, node).ok());
-            let Some(found) = found.flatten() else {
-                missed.push((cache, link));
-                continue;
-            };
-            for (cache, link) in missed {
-                let ttl = self.chain.ttl(link, found.left, draw);
-                let value = found.value.clone();
-                let mut stay = self.chain.stay(cache, &value, ttl, draw);
-                stay.age = found.age;
-                stay.stamp.clone_from(&found.stamp);
-                if let Some(left) = found.left.filter(|_| found.is_stale) {
-                    stay.make_old(left);
-                }
-                cache.put(scope, node.duplicate(), value, &stay);
-                link.counters.wrote(1);
-            }
-            return;
-        }
+    /// The runtime's prefix, with the scope of the node's entries.
+    fn prefix(&self, runtime: &Cacheme) -> Prefix {
+        let mut prefix = runtime.prefix();
+        prefix.scope = self.epoch.within(prefix.scope);
+        prefix
     }
 
     /// Checks that the node always holds the same type of value, and describes it.
@@ -251,13 +191,10 @@ impl<N: Node> Fetch<N> {
         runtime: &Cacheme,
         table: &mut Table<N>,
         aim: &Aim<N>,
+        asked: Asked,
         start: impl FnOnce(&mut Table<N>) -> S,
     ) -> Boarding<N, V, S> {
-        if let Some(waiting) = table.join(aim, Purpose::Load)
-            && !waiting
-                .found()
-                .is_some_and(|landed| is_past(runtime, landed))
-        {
+        if let Some(waiting) = Self::joins(runtime, table, aim, asked) {
             return Boarding::Joins(waiting);
         }
         if runtime.is_enabled()
@@ -266,6 +203,30 @@ impl<N: Node> Fetch<N> {
             return Boarding::There(value);
         }
         Boarding::Leads(start(table))
+    }
+
+    /// When a request comes that comes now.
+    fn asked(&self, runtime: &Cacheme) -> Asked {
+        let tags = runtime.tags();
+        let is_leased = self.chain.meta.lease().is_some();
+        Asked {
+            invalidations: tags.now(),
+            moment: if is_leased { tags.next_moment() } else { 0 },
+        }
+    }
+
+    /// The flight under way that a request for a value waits for.
+    fn joins<V: Clone + Send + Sync + 'static>(
+        runtime: &Cacheme,
+        table: &Table<N>,
+        aim: &Aim<N>,
+        asked: Asked,
+    ) -> Option<Waiting<N, Landed<V>>> {
+        let waiting = table.join::<Landed<V>>(aim, Purpose::Load)?;
+        let is_past = waiting
+            .found()
+            .is_some_and(|landed| is_past(runtime, landed, asked));
+        (!is_past).then_some(waiting)
     }
 
     /// A flight for a node, which hasn't begun.
@@ -316,6 +277,7 @@ impl<N: Node> Fetch<N> {
             started,
             value_type: self.value_type::<V>()?,
             since: runtime.tags().now(),
+            _airborne: runtime.aloft().take_off(),
             runtime: runtime.clone(),
             prefix: prefix.clone(),
         })
@@ -331,9 +293,9 @@ impl<N: Node> Fetch<N> {
     }
 }
 
-/// Whether what a flight has found already is nothing for who comes now: it was invalidated since, or is over.
-fn is_past<V>(runtime: &Cacheme, landed: &Landed<V>) -> bool {
-    landed.ended_before(runtime.tags().now()) || landed.is_over(|| runtime.clock().monotonic())
+/// Whether what a flight has found already is nothing for who asks: it was invalidated since, or is over.
+fn is_past<V>(runtime: &Cacheme, landed: &Landed<V>, asked: Asked) -> bool {
+    landed.is_before(asked) || landed.is_over(|| runtime.clock().monotonic())
 }
 
 /// Whether a flight looks into the tiers before it loads.

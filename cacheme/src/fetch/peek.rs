@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::Fetch;
-use super::marks::{Marks, Request};
-use super::run::Leg;
+use super::leg::Leg;
+use super::marks::Marks;
+use super::tier::Request;
 use crate::chain::Remote;
 use crate::codec::Cacheable;
 use crate::error::Result;
@@ -106,7 +107,7 @@ impl<N: Load> Fetch<N> {
         if !runtime.is_enabled() {
             return Ok(None);
         }
-        let prefix = runtime.prefix();
+        let prefix = self.prefix(runtime);
         let since = runtime.tags().now();
         let mut leg = None;
         for link in &self.chain.tiers {
@@ -144,7 +145,7 @@ impl<N: Node> Fetch<N> {
         leg.key = Some(self.chain.keys(prefix.text()).of(node)?);
         leg.stamp = self
             .chain
-            .stamp(runtime.tags(), since, prefix.scope, leg.digest(), node)?;
+            .stamp(runtime.tags(), since, prefix, leg.digest(), node)?;
         Ok(leg)
     }
 
@@ -160,8 +161,10 @@ impl<N: Node> Fetch<N> {
         let request = Request {
             runtime,
             prefix,
+            chain: &self.chain,
             value_type: self.value_type::<V>()?,
             since,
+            moment: 0,
         };
         let tier = request.of(remote, Duration::ZERO);
         self.tokio()?;

@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 
 use super::Fetch;
 use super::invalidate::{changed, told};
-use super::run::{Arrived, Leg, Run, Seen};
-use crate::cached::Origin;
+use super::leg::{Arrived, Leg};
+use super::run::Run;
+use super::seen::{Leasing, Seen};
+use crate::cached::{LATEST, Origin};
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Group, Purpose};
@@ -25,8 +27,8 @@ impl Cacheme {
     /// Puts the value of `node` into all of its tiers, as if it had just been loaded.
     ///
     /// A load or read that began before still answers those who wait for it, but what it found never
-    /// replaces this value. It has the tags that the node has by `tags`, and none that a load would add. If such a one is writing to a remote tier right now, both may be removed
-    /// again: the next request then loads. Callers of [`get`](Self::get) that come from now on get
+    /// replaces this value. If it is being written to a remote tier right now, both may be removed again: the next request
+    /// then loads. The value has the tags that the node has by `tags`, and none that a load would add. Callers of [`get`](Self::get) that come from now on get
     /// this value. An [`invalidate`](Self::invalidate) that is under way wins.
     ///
     /// ```
@@ -50,8 +52,8 @@ impl Cacheme {
     ///
     /// # Errors
     ///
-    /// When a storage failed to take the value, or the codec to write it. That tier may keep an older
-    /// one; the other tiers have the new one all the same. When the bus failed to carry
+    /// When a storage failed to take the value, or the codec to write it. The other tiers have it all the same; an older one in
+    /// that tier isn't read by this runtime any more, and removed as soon as the storage lets it. When the bus failed to carry
     /// that it changed. When the set-up is wrong, and where there is a remote tier or a bus, when the key can't be written
     /// or no tokio runtime is running; then nothing is put.
     ///
@@ -124,11 +126,14 @@ impl<N: Node> Fetch<N> {
         let needs_tokio = self.chain.needs_keys(runtime.tags());
         let tokio = needs_tokio.then(|| self.tokio()).transpose()?;
         let (ids, values): (Vec<_>, Vec<_>) = values.into_iter().unzip();
-        let prefix = runtime.prefix();
+        let prefix = self.prefix(runtime);
         let legs = self.legs_of(runtime, &prefix, &ids)?;
         let aims = ids.into_iter().map(|id| self.flights.aim(prefix.scope, id));
         let group = Group::many(&self.flights, Purpose::Load, aims);
         let run = self.run(runtime, &prefix, self.flights.start(&group))?;
+        let mut seen = Seen::new(Leasing::Not);
+        seen.replaces = true;
+        seen.begins(&self.chain);
         let arrived = run.arrive(values.into_iter().zip(legs));
         run.started.answer(arrived.iter().map(Arrived::answer));
         // While caching is off it replaces what is there by nothing.
@@ -143,7 +148,7 @@ impl<N: Node> Fetch<N> {
         let write = async move {
             let keep = async {
                 let telling = run.runtime.telling();
-                let kept = run.keep_remote(&arrived, &mut Seen::default()).await;
+                let kept = run.keep_remote(&arrived, &mut seen).await;
                 // Those whose life ended meanwhile are in some tiers only.
                 run.forget(&arrived).await;
                 let legs = arrived.iter().map(|arrived| &arrived.leg);
@@ -173,8 +178,7 @@ impl<N: Node> Fetch<N> {
                 key,
                 ..Leg::of(place)
             };
-            let (scope, digest) = (prefix.scope, leg.digest());
-            leg.stamp = self.chain.stamp(tags, since, scope, digest, node)?;
+            leg.stamp = self.chain.stamp(tags, since, prefix, leg.digest(), node)?;
             Ok(leg)
         };
         ids.iter().enumerate().map(leg).collect()
@@ -196,6 +200,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 at,
                 until: life.until(|| at),
                 draw: 0,
+                seen: LATEST,
                 lacking: self.chain().tiers.len(),
                 stale: None,
             }

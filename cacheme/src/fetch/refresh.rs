@@ -1,7 +1,7 @@
 //! A new value in place of the old one.
 
 use super::get::load_one;
-use super::run::Leg;
+use super::leg::Leg;
 use super::{Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::error::Result;
@@ -20,8 +20,8 @@ impl Cacheme {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get). The old value then stays where it is. A tier that can't be written to
-    /// is counted, no error, and may keep the old value until its time to live ends.
+    /// As [`get`](Self::get). The old value then stays where it is. A tier that can't be written to is counted, no error; the
+    /// old value isn't read there by this runtime any more, and removed as soon as the storage lets it.
     ///
     /// # Cancel safety
     ///
@@ -41,7 +41,7 @@ impl<N: Node> Fetch<N> {
         source: Source<N, V>,
     ) -> Result<V> {
         self.value_type::<V>()?;
-        let prefix = runtime.prefix();
+        let prefix = self.prefix(runtime);
         let group = self.group(Purpose::Load, prefix.scope, node);
         let started = self.flights.lock().start_one(&group);
         let (legs, reads) = (vec![Leg::of(0)], Reads::Nothing);

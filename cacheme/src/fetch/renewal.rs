@@ -2,7 +2,7 @@
 
 use tokio::runtime::Handle;
 
-use super::run::Leg;
+use super::leg::Leg;
 use super::{Fetch, Reads, Source};
 use crate::codec::Cacheable;
 use crate::flight::{Group, Purpose};
@@ -41,7 +41,7 @@ impl<N: Node> Fetch<N> {
         if Handle::try_current().is_err() {
             return;
         }
-        let prefix = runtime.prefix();
+        let prefix = self.prefix(runtime);
         let mut nodes = nodes;
         nodes.retain(|node| self.is_to_load::<V>(prefix.scope, node));
         if nodes.is_empty() {

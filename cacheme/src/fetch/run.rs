@@ -8,23 +8,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::invalidate::{changed, told};
-use super::marks::{Marks, Request, Tagged};
+use super::leg::{Arrived, Leg};
+use super::seen::{Leasing, Seen};
+use super::tier::{Request, Tagged};
 use super::{Reads, Source, ValueType};
 use crate::bus::Telling;
-use crate::cached::{Landed, Origin};
+use crate::cached::{LATEST, Landed, Origin};
 use crate::chain::{Chain, Link, Remote};
 use crate::codec::Cacheable;
 use crate::envelope::Seal;
 use crate::error::{BoxError, Result};
 use crate::flight::Started;
-use crate::key::{Key, Keys};
+use crate::key::Keys;
 use crate::node::Node;
 use crate::panic::panic_message;
+use crate::pending::Airborne;
 use crate::prefix::Prefix;
 use crate::runtime::Cacheme;
 use crate::stats::{Miss, NodeEvent};
 use crate::storage::Found;
-use crate::tag::{Stamp, Tag};
+use crate::tag::Identity;
 
 pub(super) struct Run<N: Node, V> {
     pub(super) started: Started<N, Landed<V>>,
@@ -33,46 +36,8 @@ pub(super) struct Run<N: Node, V> {
     pub(super) prefix: Prefix,
     /// How many invalidations of tags there had been when it began.
     pub(super) since: u64,
-}
-
-/// What a run has seen of the remote tiers, by their places in the chain.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// Those that don't answer.
-    pub(super) down: Vec<usize>,
-    marks: Vec<(usize, Marks)>,
-}
-
-/// One flight of the batch.
-#[derive(Clone)]
-pub(super) struct Leg {
-    /// Its place in the group.
-    pub(super) place: usize,
-    /// With the digest of its entries; absent until it is [keyed](Run::keyed), and where no tier is
-    /// remote.
-    pub(super) key: Option<(Key, u64)>,
-    /// The node's own tags until its value is there, and then the value's.
-    pub(super) stamp: Option<Arc<Stamp>>,
-}
-
-/// A flight with its value.
-#[derive(Clone)]
-pub(super) struct Arrived<V> {
-    pub(super) leg: Leg,
-    pub(super) value: V,
-    pub(super) origin: Origin,
-    /// How old it was when it arrived.
-    pub(super) age: Duration,
-    /// When it arrived, by the monotonic clock.
-    pub(super) at: Duration,
-    /// How long it may be kept, by the monotonic clock.
-    pub(super) until: Option<Duration>,
-    /// What tells an entry of a remote tier from others.
-    pub(super) draw: u64,
-    /// How many tiers, the first ones, don't have the value and get it.
-    pub(super) lacking: usize,
-    /// Of an old value, for how long it may be used as one, `until` it is asked for again at its source.
-    pub(super) stale: Option<Duration>,
+    /// So that it is waited for.
+    pub(super) _airborne: Airborne,
 }
 
 impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
@@ -80,34 +45,65 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         self.started.flights().chain()
     }
 
-    pub(super) async fn lead(self, legs: Vec<Leg>, source: Source<N, V>, reads: Reads) {
+    pub(super) async fn lead(self, legs: Vec<Leg>, mut source: Source<N, V>, reads: Reads) {
         let requests = legs.len();
         let mut open = self.keyed(legs);
-        let mut seen = Seen::default();
+        let mut seen = self.seen(Leasing::Takes);
+        seen.replaces = reads == Reads::Nothing;
         if reads != Reads::Nothing {
             open = self.find(requests, open, &mut seen, reads).await;
         }
+        // Boxed, so that a flight that finds its value is small.
         if !open.is_empty() {
-            // Boxed, so that a flight that finds its value is small.
-            Box::pin(self.fill(open, source, reads, &mut seen)).await;
+            Box::pin(self.fill(open, &mut source, reads, &mut seen)).await;
+        }
+        if !seen.left.is_empty() {
+            Box::pin(self.fill_left(&mut source, reads, &mut seen)).await;
+        }
+        if !seen.leases.is_empty() {
+            let leases = seen.unused_leases();
+            Box::pin(self.release(leases)).await;
+        }
+    }
+
+    /// Nothing is seen yet, by a run that does this if its node has leases.
+    pub(super) fn seen(&self, leasing: Leasing) -> Seen {
+        Seen::new(self.lease().map_or(Leasing::Not, |_| leasing))
+    }
+
+    /// The moment that it is, where the node has leases.
+    pub(super) fn moment(&self) -> u64 {
+        match self.lease() {
+            Some(_) => self.runtime.tags().next_moment(),
+            None => LATEST,
         }
     }
 
     /// Loads, and puts what was loaded into the tiers but those that are down.
-    async fn fill(&self, open: Vec<Leg>, source: Source<N, V>, reads: Reads, seen: &mut Seen) {
+    pub(super) async fn fill(
+        &self,
+        open: Vec<Leg>,
+        source: &mut Source<N, V>,
+        reads: Reads,
+        seen: &mut Seen,
+    ) {
+        let open = self.take_over(open, reads, seen).await;
+        if open.is_empty() {
+            return;
+        }
         for place in 0..self.chain().tiers.len() {
             // Before the load: what is written with an older mark is never read.
             self.mark(&open, place, seen).await;
         }
-        let loaded = self.load(open, source, reads).await;
+        let begun = self.moment();
+        seen.begins(self.chain());
+        let loaded = self.load_leased(open, source, reads, seen).await;
         let mut telling = Telling::NOTHING;
         if reads == Reads::Nothing && !loaded.is_empty() {
             telling = self.runtime.telling();
             self.forget(&loaded).await;
         }
-        self.keep_local(&loaded);
-        // What couldn't be written is counted, and no failure of the load.
-        let _ = self.keep_remote(&loaded, seen).await;
+        let loaded = self.keep(loaded, begun, seen).await;
         if reads == Reads::Nothing {
             // Those whose life ended meanwhile are in some tiers only.
             self.forget(&loaded).await;
@@ -118,6 +114,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             let _ = told(telling, message).await;
         }
         self.started.land(loaded.into_iter().map(Arrived::landing));
+        // Before others are waited for.
+        let leases = seen.unused_leases();
+        self.release(leases).await;
     }
 
     /// Has the tier of a place, if it is a remote one, know the nodes' own tags.
@@ -157,9 +156,10 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             self.started.answer(read.iter().map(Arrived::answer));
             let _ = Box::pin(self.keep_remote(&read, seen)).await;
         }
-        let due: Vec<_> = read
-            .extract_if(.., |arrived| self.renews(arrived))
-            .collect();
+        let is_due = |arrived: &mut Arrived<V>| {
+            self.renews(arrived) && !seen.renewed.contains(&arrived.leg.place)
+        };
+        let due: Vec<_> = read.extract_if(.., is_due).collect();
         if !due.is_empty() {
             self.started.answer(due.iter().map(Arrived::answer));
             // Without the tags of the value that goes.
@@ -209,7 +209,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
     fn own(&self, leg: Leg) -> Leg {
         let (aim, digest) = (self.started.aim(leg.place), leg.digest());
         let (chain, tags) = (self.chain(), self.runtime.tags());
-        let stamp = chain.stamp(tags, self.since, aim.scope, digest, aim.node());
+        let stamp = chain.stamp(tags, self.since, &self.prefix, digest, aim.node());
         // They could be written before.
         let stamp = stamp.ok().flatten();
         Leg { stamp, ..leg }
@@ -219,16 +219,23 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         let (chain, tags) = (self.chain(), self.runtime.tags());
         let aim = self.started.aim(leg.place);
         leg.key = keys.map(|keys| keys.of(aim.node())).transpose()?;
-        leg.stamp = chain.stamp(tags, self.since, aim.scope, leg.digest(), aim.node())?;
+        leg.stamp = chain.stamp(tags, self.since, &self.prefix, leg.digest(), aim.node())?;
         Ok(())
+    }
+
+    /// What the entry of this digest is of.
+    pub(super) fn identity(&self, key: u64) -> Identity {
+        self.chain().identity(&self.prefix, key)
     }
 
     pub(super) fn request(&self) -> Request<'_> {
         Request {
             runtime: &self.runtime,
             prefix: &self.prefix,
+            chain: self.chain(),
             value_type: self.value_type,
             since: self.since,
+            moment: 0,
         }
     }
 
@@ -244,11 +251,6 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         seen: &mut Seen,
         reads: Reads,
     ) -> (Vec<Arrived<V>>, Vec<Leg>) {
-        // What nobody asked for is no look-up.
-        let counted = |link: &Link, found: Result<Found<V>, Miss>| match reads {
-            Reads::Ahead => found.ok(),
-            _ => link.counted(found),
-        };
         let mut arrived = Vec::new();
         for (place, link) in self.chain().behind() {
             if open.is_empty() || !self.runtime.is_enabled() {
@@ -260,118 +262,79 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 let at = self.runtime.clock().monotonic();
                 for leg in asked {
                     let aim = self.started.aim(leg.place);
-                    match counted(link, cache.find(aim.scope, aim.node())) {
+                    match reads.counted(link, cache.find(aim.scope, aim.node())) {
                         Some(found) => arrived.push(leg.arrives(found, at, place)),
                         None => open.push(leg),
                     }
                 }
             } else if let Some(remote) = link.remote() {
-                let (tier, marks) = (self.tagged(remote), seen.marks(place));
-                let frames = tier.read(marks, &asked).await;
-                let (at, now) = (self.runtime.clock().monotonic(), tier.now());
-                let is_down = matches!(frames.first(), Some(Err(Miss::Unavailable)));
-                for (leg, frame) in asked.into_iter().zip(frames) {
-                    let found =
-                        frame.and_then(|frame| tier.open::<V, N::Codec>(marks, &leg, &frame, now));
-                    match counted(link, found) {
-                        Some(found) => arrived.push(leg.arrives(found, at, place)),
-                        None => open.push(leg),
-                    }
-                }
-                if is_down {
-                    seen.down.push(place);
-                } else if place + 1 < self.chain().tiers.len() {
-                    // Before the next one is read, from which this one may get the value.
-                    self.mark(&open, place, seen).await;
-                }
+                open = self
+                    .read_remote(place, remote, asked, seen, reads, &mut arrived)
+                    .await;
             }
         }
         (arrived, open)
     }
-}
 
-impl Seen {
-    /// What is known of the marks in the tier of a place.
-    pub(super) fn marks(&mut self, place: usize) -> &mut Marks {
-        let known = self.marks.iter().position(|(known, _)| *known == place);
-        let at = known.unwrap_or_else(|| {
-            self.marks.push((place, Marks::default()));
-            self.marks.len() - 1
-        });
-        &mut self.marks[at].1
-    }
-}
-
-impl Leg {
-    /// The flight of a place.
-    pub(super) fn of(place: usize) -> Self {
-        Self {
-            place,
-            key: None,
-            stamp: None,
+    /// Asks one remote tier. Those that it doesn't have are returned, but for those that others load.
+    async fn read_remote(
+        &self,
+        place: usize,
+        remote: Remote<'_>,
+        asked: Vec<Leg>,
+        seen: &mut Seen,
+        reads: Reads,
+        arrived: &mut Vec<Arrived<V>>,
+    ) -> Vec<Leg> {
+        let link = &self.chain().tiers[place];
+        let (tier, moment) = (self.tagged(remote), self.moment());
+        let entries = tier.read(seen.marks(place), &asked).await;
+        let (at, now) = (self.runtime.clock().monotonic(), tier.now());
+        let is_down = entries.contains(&Err(Miss::Unavailable));
+        let takes = seen.leasing == Leasing::Takes && !is_down;
+        let (mut open, mut absent) = (Vec::new(), Vec::new());
+        for (mut leg, there) in asked.into_iter().zip(entries) {
+            leg.lacks = None;
+            let found = there.as_ref().map_err(|reason| *reason);
+            let marks = seen.marks(place);
+            let found = found.and_then(|there| tier.open::<V, N::Codec>(marks, &leg, there, now));
+            match reads.counted(link, found) {
+                Some(found) => {
+                    if takes && there.is_ok_and(|there| there.is_leased(now)) {
+                        seen.renewed.push(leg.place);
+                    }
+                    let found = leg.arrives(found, at, place);
+                    arrived.push(Arrived {
+                        seen: moment,
+                        ..found
+                    });
+                }
+                None if takes => absent.push((leg, there.ok())),
+                None => open.push(leg),
+            }
         }
-    }
-
-    /// The key of its entries in remote tiers.
-    pub(super) fn key(&self) -> Option<&Key> {
-        self.key.as_ref().map(|(key, _)| key)
-    }
-
-    /// What these entries have to show.
-    pub(super) fn digest(&self) -> u64 {
-        self.key.as_ref().map_or(0, |(_, digest)| *digest)
-    }
-
-    /// Its tags.
-    pub(super) fn tags(&self) -> impl Iterator<Item = &Arc<Tag>> + Clone {
-        self.stamp.iter().flat_map(|stamp| stamp.tags())
-    }
-
-    /// Whether none of its tags has been invalidated.
-    pub(super) fn is_current(&self) -> bool {
-        self.stamp.as_ref().is_none_or(|stamp| stamp.is_current())
-    }
-
-    /// The flight with what a tier gave at this time.
-    pub(super) fn arrives<V>(self, found: Found<V>, at: Duration, place: usize) -> Arrived<V> {
-        let Found {
-            value,
-            left,
-            age,
-            stamp,
-            is_stale,
-            draw,
-        } = found;
-        Arrived {
-            leg: Self { stamp, ..self },
-            value,
-            origin: Origin::Tier(place),
-            age,
-            at,
-            until: left.map(|left| at.saturating_add(left)),
-            draw,
-            lacking: place,
-            stale: left.filter(|_| is_stale),
+        if is_down {
+            seen.down.push(place);
+            return open;
         }
+        if !absent.is_empty() {
+            open = self.take(place, remote, absent, seen).await;
+        }
+        if place + 1 < self.chain().tiers.len() {
+            // Before the next one is read, from which this one may get the value.
+            self.mark(&open, place, seen).await;
+        }
+        open
     }
 }
 
-impl<V: Clone> Arrived<V> {
-    pub(super) fn landing(self) -> (usize, Result<Landed<V>>) {
-        let landed = Landed {
-            value: self.value,
-            origin: self.origin,
-            age: self.age,
-            is_stale: self.stale.is_some(),
-            until: self.until,
-            stamp: self.leg.stamp,
-        };
-        (self.leg.place, Ok(landed))
-    }
-
-    /// The same, while it is needed here.
-    pub(super) fn answer(&self) -> (usize, Result<Landed<V>>) {
-        self.clone().landing()
+impl Reads {
+    /// What a tier found, counted unless nobody asked for it.
+    fn counted<V>(self, link: &Link, found: Result<Found<V>, Miss>) -> Option<Found<V>> {
+        match self {
+            Self::Ahead => found.ok(),
+            Self::Tiers | Self::Nothing => link.counted(found),
+        }
     }
 }
 

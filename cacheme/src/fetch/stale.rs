@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::Fetch;
-use super::marks::{Marks, Request};
-use super::run::{Arrived, Leg, Run};
+use super::leg::{Arrived, Leg};
+use super::marks::Marks;
+use super::run::Run;
+use super::tier::Request;
 use crate::cached::Landed;
 use crate::chain::Chain;
 use crate::codec::Cacheable;
@@ -174,7 +176,9 @@ impl<N: Node> Fetch<N> {
         runtime: &Cacheme,
         node: &N,
     ) -> Option<V> {
-        let old = self.old(runtime, &runtime.prefix(), &[0], |_| node).await?;
+        let old = self
+            .old(runtime, &self.prefix(runtime), &[0], |_| node)
+            .await?;
         old.into_iter().next().map(|(_, old)| old.into_value())
     }
 
@@ -192,8 +196,10 @@ impl<N: Node> Fetch<N> {
         let request = Request {
             runtime,
             prefix,
+            chain: &self.chain,
             value_type: self.value_type::<V>().ok()?,
             since: runtime.tags().now(),
+            moment: 0,
         };
         let leg = |&place| {
             let leg = self.leg(runtime, prefix, request.since, node(place));

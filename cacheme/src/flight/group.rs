@@ -2,14 +2,13 @@
 
 use std::pin::pin;
 use std::slice;
-use std::sync::{Arc, OnceLock};
-
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 use super::table::Members;
 use super::{Aim, Flights, Purpose, Work};
 use crate::error::Result;
 use crate::node::Node;
+use crate::sync::{Notify, OnceLock};
 
 /// Flights that began together, for the same purpose, each at a place of its own. What they share is
 /// here once: threads that count references in the same place wait for each other.

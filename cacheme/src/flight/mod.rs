@@ -18,18 +18,18 @@ mod table;
 mod work;
 
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 pub(crate) use self::group::{Group, Waiting};
 pub(crate) use self::started::Started;
-pub(crate) use self::table::Table;
+pub(crate) use self::table::{Hashed, Table};
 pub(crate) use self::work::{Led, Work};
 
 use crate::chain::Chain;
-use crate::lock::lock;
 use crate::node::{Id, Node};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 /// What a flight is for: a node, under the prefix whose scope this is.
 #[derive(Debug)]
@@ -132,5 +132,7 @@ impl<N: Node> Flights<N> {
     }
 }
 
+#[cfg(all(test, shuttle))]
+mod models;
 #[cfg(test)]
 mod tests;

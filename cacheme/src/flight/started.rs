@@ -1,13 +1,13 @@
 //! Flights that are under way, as their work holds them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::table::Seat;
 use super::{Aim, Flights, Group, Work};
 use crate::error::{Error, Result};
 use crate::node::Node;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// The flights of a [group](Group) that have begun, all of them before the first lands. Dropping it ends
 /// those that haven't landed; without an outcome, the waiters see that they are

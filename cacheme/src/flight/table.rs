@@ -27,7 +27,14 @@ pub(crate) struct Table<N> {
     /// The invalidations under way, by node.
     barred: HashMap<Aim<N>, usize, Hashed>,
     draws: u64,
+    /// How often a flight ended or a node was barred, since somebody [looked](Self::look).
+    turns: u64,
+    /// The last of these turns by a part of the hash. Empty until somebody looks.
+    last: Vec<u64>,
 }
+
+/// How many parts [`Table::last`] has.
+const PARTS: usize = 1024;
 
 /// Which flight it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +60,8 @@ impl<N: Node> Table<N> {
             free: Vec::new(),
             barred: HashMap::default(),
             draws: 0,
+            turns: 0,
+            last: Vec::new(),
         }
     }
 
@@ -147,6 +156,7 @@ impl<N: Node> Table<N> {
 
     /// Takes a flight out, unless it was voided.
     pub(super) fn clear(&mut self, aim: &Aim<N>, seat: Seat) {
+        self.turn(aim);
         let hash = aim.hash;
         if let Entry::Occupied(entry) = self.under_way.entry(hash)
             && *entry.get() == seat
@@ -178,6 +188,42 @@ impl<N: Node> Table<N> {
             && self.has(aim.hash, started.seat(place))
             && !self.barred.contains_key(aim)
     }
+
+    /// Begins a look at tiers without a flight, and says after which turn.
+    pub(crate) fn look(&mut self) -> u64 {
+        self.last.resize(PARTS, 0);
+        self.turns
+    }
+
+    /// Whether no flight is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.under_way.is_empty() && self.others.is_empty()
+    }
+
+    /// Whether a look that began after turn `since` saw all that flights for this did: none has ended meanwhile, and
+    /// no invalidation was under way. One of 1024 others may make it say no.
+    pub(crate) fn is_as_seen(&self, aim: &Aim<N>, since: u64) -> bool {
+        let last = self.last.get(part(aim.hash));
+        last.is_some_and(|last| *last <= since)
+    }
+
+    /// Whether what such a look found may go into local tiers: no flight brings something newer either.
+    pub(crate) fn lets_in(&self, aim: &Aim<N>, since: u64) -> bool {
+        self.is_as_seen(aim, since) && !self.barred.contains_key(aim) && !self.is_under_way(aim)
+    }
+
+    /// Something has happened to flights for this.
+    fn turn(&mut self, aim: &Aim<N>) {
+        if let Some(last) = self.last.get_mut(part(aim.hash)) {
+            self.turns += 1;
+            *last = self.turns;
+        }
+    }
+}
+
+fn part(hash: u64) -> usize {
+    // A hash is spread over all of its bits, and the map takes the others.
+    usize::try_from(hash >> 32).unwrap_or(0) % PARTS
 }
 
 #[cfg(test)]
@@ -200,6 +246,13 @@ impl<N: Node> Table<N> {
         );
         assert!(self.barred.values().all(|&bars| bars > 0));
     }
+
+    /// Whether nothing is under way.
+    #[cfg(shuttle)]
+    pub(crate) fn is_empty(&self) -> bool {
+        let has_none = self.under_way.is_empty() && self.others.is_empty();
+        has_none && self.barred.is_empty() && self.groups.len() == self.free.len()
+    }
 }
 
 /// An invalidation under way. Flights that begin before it ends change no tier.
@@ -215,6 +268,7 @@ impl<N: Node> Flights<N> {
     pub(crate) fn bar<'a>(&'a self, aim: &'a Aim<N>, change: impl FnOnce()) -> Bar<'a, N> {
         let mut table = self.lock();
         table.void(aim);
+        table.turn(aim);
         *table.barred.entry(aim.clone()).or_default() += 1;
         change();
         Bar { flights: self, aim }
@@ -225,6 +279,7 @@ impl<N: Node> Drop for Bar<'_, N> {
     fn drop(&mut self) {
         let mut table = self.flights.lock();
         table.void(self.aim);
+        table.turn(self.aim);
         if let Some(bars) = table.barred.get_mut(self.aim) {
             *bars -= 1;
             if *bars == 0 {
@@ -244,10 +299,10 @@ impl<N: fmt::Debug> fmt::Debug for Table<N> {
 }
 
 /// For keys that are hashes already.
-type Hashed = BuildHasherDefault<AsItIs>;
+pub(crate) type Hashed = BuildHasherDefault<AsItIs>;
 
 #[derive(Default)]
-struct AsItIs(u64);
+pub(crate) struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn write(&mut self, _: &[u8]) {

@@ -1,7 +1,7 @@
 //! The table against a naive model.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ use crate::meta::Meta;
 
 /// Two of them have the same hash.
 #[derive(Clone, Debug)]
-struct Of(u8);
+pub(super) struct Of(pub(super) u8);
 
 impl Node for Of {
     type Codec = ();
@@ -47,6 +47,8 @@ enum Step {
     Lose(usize),
     /// A node is invalidated.
     Bar(u8),
+    /// Somebody looks at tiers without a flight.
+    Look,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -55,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         (any::<usize>(), any::<usize>()).prop_map(|(group, place)| Step::Land(group, place)),
         any::<usize>().prop_map(Step::Lose),
         (0..NODES).prop_map(Step::Bar),
+        Just(Step::Look),
     ]
 }
 
@@ -66,7 +69,7 @@ struct Held {
     aloft: Vec<usize>,
 }
 
-fn flights() -> Arc<Flights<Of>> {
+pub(super) fn flights() -> Arc<Flights<Of>> {
     let name = Cow::Borrowed("Of");
     let chain = Chain::resolve::<Of>(Of::meta(), name, &BTreeMap::new());
     Flights::new(Arc::new(chain.expect("it has no tiers")))
@@ -78,6 +81,8 @@ struct Model {
     held: Vec<Held>,
     /// By node: the name of the group and the place of the flight that is under way.
     current: HashMap<u8, (usize, usize)>,
+    /// By the turn of a look: the nodes whose flights have ended since, or that were invalidated.
+    looks: Vec<(u64, HashSet<u8>)>,
 }
 
 impl Model {
@@ -86,6 +91,19 @@ impl Model {
             flights: flights(),
             held: Vec::new(),
             current: HashMap::new(),
+            looks: Vec::new(),
+        }
+    }
+
+    fn look(&mut self) {
+        let since = self.flights.lock().look();
+        self.looks.push((since, HashSet::new()));
+    }
+
+    /// What looks have seen of this node isn't the last of it.
+    fn turn(&mut self, node: u8) {
+        for (_, turned) in &mut self.looks {
+            turned.insert(node);
         }
     }
 
@@ -126,8 +144,10 @@ impl Model {
             let place = held.aloft.remove(place % held.aloft.len());
             held.started.land([(place, Ok(7))]);
             assert!(held.group.has_ended(place));
+            let node = held.group.aim(place).node().0;
             self.current
                 .retain(|_, flight| *flight != (held.name, place));
+            self.turn(node);
         }
     }
 
@@ -137,6 +157,9 @@ impl Model {
             drop(held.started);
             assert!(held.aloft.iter().all(|&place| held.group.has_ended(place)));
             self.current.retain(|_, (group, _)| *group != held.name);
+            for place in held.aloft {
+                self.turn(held.group.aim(place).node().0);
+            }
         }
     }
 
@@ -146,6 +169,7 @@ impl Model {
         assert!(!self.flights.lock().is_under_way(&aim));
         drop(bar);
         self.current.remove(&node);
+        self.turn(node);
     }
 
     fn check(&self) {
@@ -157,6 +181,13 @@ impl Model {
                 assert_eq!(held.started.is_current(place), is_current);
             }
         }
+        let table = self.flights.lock();
+        for (since, turned) in &self.looks {
+            for &node in turned {
+                assert!(!table.is_as_seen(&self.aim(node), *since));
+            }
+        }
+        assert_eq!(table.is_idle(), self.current.is_empty());
     }
 }
 
@@ -172,6 +203,7 @@ proptest! {
                 Step::Land(group, place) => model.land(group, place),
                 Step::Lose(group) => model.lose(group),
                 Step::Bar(node) => model.bar(node),
+                Step::Look => model.look(),
             }
             model.check();
         }
@@ -197,4 +229,36 @@ fn what_is_barred_changes_no_tier_until_the_last_bar_is_gone() {
     let group = Group::one(&flights, Purpose::Load, aim.clone());
     let started: Started<_, u8> = flights.start(&group);
     assert!(started.is_current(0));
+}
+
+#[test]
+fn a_look_is_disturbed_by_what_happens_to_its_node_and_by_little_else() {
+    let flights = flights();
+    let aims: Vec<_> = (0..=u8::MAX)
+        .step_by(2)
+        .map(|node| flights.aim(0, Id(Of(node))))
+        .collect();
+    let since = flights.lock().look();
+    let undisturbed = |since| {
+        let table = flights.lock();
+        let seen = aims.iter().filter(|aim| table.is_as_seen(aim, since));
+        seen.count()
+    };
+    assert_eq!(undisturbed(since), aims.len());
+    let bar = flights.bar(&aims[0], || {});
+    assert!(!flights.lock().is_as_seen(&aims[0], since));
+    assert!((aims.len() / 2..aims.len()).contains(&undisturbed(since)));
+    // One that begins now sees it under way.
+    let later = flights.lock().look();
+    assert!(flights.lock().is_as_seen(&aims[0], later));
+    assert!(!flights.lock().lets_in(&aims[0], later));
+    drop(bar);
+    assert!(!flights.lock().is_as_seen(&aims[0], later));
+    let last = flights.lock().look();
+    assert!(flights.lock().lets_in(&aims[0], last));
+    let group = Group::one(&flights, Purpose::Load, aims[1].clone());
+    let started: Started<_, u8> = flights.start(&group);
+    assert!(!flights.lock().lets_in(&aims[1], last));
+    drop(started);
+    assert!(!flights.lock().lets_in(&aims[1], last));
 }

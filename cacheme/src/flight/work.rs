@@ -8,12 +8,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::runtime::Handle;
-
-use crate::lock::lock;
+use crate::sync::{Handle, Mutex, lock};
 
 /// A flight's work, which ends without an outcome of its own. Flights that a panic drops land with it.
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -17,5 +17,5 @@ pub use crate::fetch::Reads;
 
 pub use self::shape::{
     ByOption, ByResult, ByResultOfOption, ByValue, Failure, MayBeNothing, Returns, Shape,
-    may_be_nothing,
+    may_be_nothing, weigh,
 };

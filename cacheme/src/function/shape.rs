@@ -5,11 +5,13 @@
 //! [`ByResultOfOption`], [`ByResult`], [`ByOption`] and [`ByValue`] have the same method, and with
 //! `&&&Returns<R>` at hand the compiler takes the first of them that there is for `R`.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::marker::PhantomData;
 
 use crate::codec::Cacheable;
 use crate::error::{BoxError, Error};
+use crate::weight;
 
 /// Stands for the return type `R`.
 #[derive(Debug)]
@@ -119,6 +121,15 @@ impl<T, E> ByResultOfOption<T> for &&Returns<Result<Option<T>, E>> {}
 impl<T, E> ByResult<T> for &Returns<Result<T, E>> {}
 impl<T> ByOption<T> for &Returns<Option<T>> {}
 impl<R> ByValue<R> for Returns<R> {}
+
+/// Weighs what is cached of a function's result `R`, by its option `weight`.
+pub fn weigh<R, C, S, W>(value: &dyn Any, _: S, weigh: impl FnOnce(&S::Value) -> W) -> u32
+where
+    S: Shape<R, C>,
+    W: TryInto<u32>,
+{
+    weight::weigh(value, weigh)
+}
 
 /// A function's result that may say that there is nothing.
 #[diagnostic::on_unimplemented(

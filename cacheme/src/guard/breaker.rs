@@ -3,18 +3,16 @@
 //! It is *closed* while the storage works. A read that fails after it took its time opens it, as one that ends at
 //! the runtime's deadline does, and so do several reads in a row that fail. While it is *open* reads and writes
 //! fail at once. After a pause it is *half-open*: one read is sent as a probe, beside its caller, who doesn't
-//! wait for it. When that succeeds it is closed, and otherwise open again, for twice as long, up to a second.
+//! wait for it. When that succeeds it is closed, and otherwise open again, for twice as long, up to half a second.
 //!
 //! It goes by reads alone. A write may fail for what it is, such as too large, or because of another one; and a
 //! removal that isn't tried leaves an old value behind, so those go through whatever it says.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::lock::lock;
+use crate::sync::{AtomicBool, AtomicU32, Mutex, Ordering, lock};
 
 /// So many reads in a row that fail open it.
 const FAILURES: u32 = 5;
@@ -26,7 +24,7 @@ const SLOW: Duration = Duration::from_millis(100);
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// How long it is open at most.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// How long a probe is waited for whose outcome nobody tells.
 const LOST: Duration = Duration::from_secs(10);
@@ -110,33 +108,36 @@ impl Breaker {
         self.is_open.load(Ordering::Relaxed)
     }
 
-    /// Notices a read that succeeded.
+    /// Notices a read that succeeded, and says whether that ends an outage.
     #[inline]
-    pub(super) fn succeeded(&self) {
+    pub(super) fn succeeded(&self) -> bool {
         // Without a write that all threads would wait for.
         if self.failures.load(Ordering::Relaxed) > 0 {
             self.failures.store(0, Ordering::Relaxed);
         }
-        if self.is_open() {
-            let mut outage = lock(&self.outage);
-            *outage = None;
-            // Under the lock: what opens it at the same time mustn't be undone by halves.
-            self.is_open.store(false, Ordering::Relaxed);
+        if !self.is_open() {
+            return false;
         }
+        let mut outage = lock(&self.outage);
+        // Under the lock: what opens it at the same time mustn't be undone by halves.
+        self.is_open.store(false, Ordering::Relaxed);
+        outage.take().is_some()
     }
 
-    /// Notices a read that failed after so long.
-    pub(super) fn failed(&self, after: Duration) {
+    /// Notices a read that failed after so long, and says whether that begins an outage.
+    pub(super) fn failed(&self, after: Duration) -> bool {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         if after < self.slow && failures < FAILURES {
-            return;
+            return false;
         }
         let mut outage = lock(&self.outage);
         // Where there is one it began before that.
-        if outage.is_none() {
-            *outage = Some(Outage::new(SHORTEST));
-            self.is_open.store(true, Ordering::Relaxed);
+        if outage.is_some() {
+            return false;
         }
+        *outage = Some(Outage::new(SHORTEST));
+        self.is_open.store(true, Ordering::Relaxed);
+        true
     }
 
     /// Notices a [probe](Verdict::Probe) that failed.
@@ -146,6 +147,9 @@ impl Breaker {
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod models;
 
 #[cfg(test)]
 mod tests {
@@ -165,19 +169,21 @@ mod tests {
         }
         let quick = Breaker::new(DEADLINE);
         for _ in 0..3 {
-            (1..FAILURES).for_each(|_| quick.failed(QUICK));
+            (1..FAILURES).for_each(|_| assert!(!quick.failed(QUICK)));
             assert_eq!(quick.read(), Verdict::Ask);
             quick.succeeded();
         }
-        (0..FAILURES).for_each(|_| quick.failed(QUICK));
+        let begun = (0..FAILURES).filter(|_| quick.failed(QUICK));
+        assert_eq!(begun.count(), 1);
         assert_eq!(quick.read(), Verdict::Refuse);
+        assert!(quick.succeeded() && !quick.succeeded());
     }
 
     #[tokio::test(start_paused = true)]
     async fn sends_one_probe_after_each_pause_until_one_succeeds() {
         let breaker = Breaker::new(DEADLINE);
         breaker.failed(SLOW);
-        for pause in [100, 200, 400, 800, 1000, 1000] {
+        for pause in [100, 200, 400, 500, 500] {
             // Those that were under way change nothing.
             breaker.failed(SLOW);
             advance(Duration::from_millis(pause - 1)).await;
@@ -195,7 +201,7 @@ mod tests {
         breaker.succeeded();
         assert_eq!(breaker.read(), Verdict::Ask);
         // As if there had been no outage.
-        (1..FAILURES).for_each(|_| breaker.failed(QUICK));
+        (1..FAILURES).for_each(|_| assert!(!breaker.failed(QUICK)));
         assert_eq!(breaker.read(), Verdict::Ask);
     }
 

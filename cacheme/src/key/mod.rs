@@ -10,12 +10,14 @@
 //! - the text itself tells values of the field's type apart (see [`text`] for the one exception,
 //!   which the envelope's digest catches).
 
+mod shared;
 mod text;
 
-use std::fmt;
+pub use self::shared::Key;
+pub(crate) use self::shared::KeyBatch;
+
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -24,22 +26,6 @@ use crate::error::{BoxError, Error, Result};
 use crate::meta::Meta;
 use crate::node::{KeyPart, Node};
 use crate::panic::panic_message;
-
-/// The key of an entry in a remote storage. Cloning it is cheap.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(Arc<str>);
-
-impl Key {
-    /// The key with this text.
-    pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(text.into())
-    }
-
-    /// The key as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// Writes the keys of nodes of one type.
 pub(crate) struct Keys<'a> {
@@ -72,6 +58,19 @@ impl<'a> Keys<'a> {
 
     /// The key of `node`, and the digest that its entries carry.
     pub(crate) fn of<N: Node>(&mut self, node: &N) -> Result<(Key, u64)> {
+        let (end, digest) = self.write(node)?;
+        Ok((Key::new(&self.writer.text[..end]), digest))
+    }
+
+    /// Writes the key of `node` behind those of a batch, and gives the digest that its entries carry.
+    pub(crate) fn append<N: Node>(&mut self, node: &N, batch: &mut KeyBatch) -> Result<u64> {
+        let (end, digest) = self.write(node)?;
+        batch.push(&self.writer.text[..end]);
+        Ok(digest)
+    }
+
+    /// Writes the key of `node`, and gives where it ends in the text and its digest.
+    fn write<N: Node>(&mut self, node: &N) -> Result<(usize, u64)> {
         let Self { meta, writer, .. } = self;
         writer.clear();
         if !self.prefix.is_empty() {
@@ -88,17 +87,11 @@ impl<'a> Keys<'a> {
         if let Some(failure) = writer.failure.take() {
             return Err(Error::key(meta.name(), failure));
         }
-        let key = Key::new(writer.text.as_str());
+        let end = writer.text.len();
         // It isn't in the kinds, so it tells where they begin.
         writer.text.push('\0');
         writer.text.push_str(&writer.kinds);
-        Ok((key, Seal::digest(self.seed, &writer.text)))
-    }
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        Ok((end, Seal::digest(self.seed, &writer.text)))
     }
 }
 

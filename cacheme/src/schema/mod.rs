@@ -21,7 +21,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use self::source::Source;
 
@@ -56,7 +56,7 @@ impl std::error::Error for NeedsSelfDescribing {}
 
 /// The fingerprint of `T`'s structure: the same in every process whose `T` reads the same.
 pub(crate) fn fingerprint<T: DeserializeOwned>(format: Format) -> Result<u64, NeedsSelfDescribing> {
-    describe::<T>(format).map(|text| xxh3_64(text.as_bytes()))
+    describe::<T>(format).map(|text| XxHash3_64::oneshot(text.as_bytes()))
 }
 
 fn describe<T: DeserializeOwned>(format: Format) -> Result<String, NeedsSelfDescribing> {

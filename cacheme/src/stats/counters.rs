@@ -52,6 +52,12 @@ impl NodeCounters {
         self.0.sum(event as usize)
     }
 
+    /// How long a call of the loader has taken, on average.
+    pub(crate) fn mean_load_time(&self) -> Duration {
+        let calls = self.sum(NodeEvent::Called).max(1);
+        Duration::from_nanos(self.sum(NodeEvent::Spent) / calls)
+    }
+
     /// The node's figures; `leading` is how many of its tiers, the first ones, are local.
     pub(crate) fn read(
         &self,
@@ -97,6 +103,11 @@ impl TierCounters {
     #[inline]
     pub(crate) fn hit(&self) {
         self.0.add(Self::HITS, 1);
+    }
+
+    /// Counts so many hits.
+    pub(crate) fn hits(&self, hits: usize) {
+        self.0.add(Self::HITS, hits as u64);
     }
 
     pub(crate) fn miss(&self, reason: Miss) {

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redb::{
-    Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
+    AccessGuard, Database, ReadOnlyTable, ReadableDatabase, ReadableTable, Table, TableDefinition,
+    TableError,
 };
 
 use super::copies::Copies;
@@ -97,7 +98,7 @@ impl FileStorageBuilder {
     settings_setters!();
 
     /// Takes what a URL says.
-    fn read(url: &str) -> Result<Self, BadUrl> {
+    pub(super) fn read(url: &str) -> Result<Self, BadUrl> {
         let ours = [&["memory"][..], &Settings::PARAMETERS].concat();
         let url = StorageUrl::parse(url, &ours, &[])?;
         let mut builder = FileStorage::builder(url.path("redb")?);
@@ -170,22 +171,25 @@ impl Engine for File {
         }
     }
 
-    fn commit(&mut self, changes: &[&Change], now: u64) -> Result<(), BoxError> {
+    fn commit(&mut self, changes: &[&Change], now: u64) -> Result<Vec<Vec<bool>>, BoxError> {
         let transaction = self.database.begin_write()?;
+        let swapped;
         {
             let mut table = transaction.open_table(ENTRIES)?;
-            for change in changes {
-                make(&mut table, change)?;
-            }
+            let made = changes.iter().map(|change| make(&mut table, change, now));
+            swapped = made.collect::<Result<_, _>>()?;
             self.sweep(&mut table, Sweep::of(changes), now)?;
         }
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        Ok(swapped)
     }
 }
 
 type Entries<'a> = Table<'a, &'static str, (u64, &'static [u8])>;
 
-fn make(table: &mut Entries<'_>, change: &Change) -> Result<(), redb::Error> {
+/// Makes a change, and says which of its swaps were made.
+fn make(table: &mut Entries<'_>, change: &Change, now: u64) -> Result<Vec<bool>, redb::Error> {
+    let mut swapped = Vec::new();
     match change {
         Change::Put(entries) => {
             for (key, expires, value) in entries {
@@ -197,8 +201,22 @@ fn make(table: &mut Entries<'_>, change: &Change) -> Result<(), redb::Error> {
                 table.remove(key.as_str())?;
             }
         }
+        Change::Swap(swaps) => {
+            for (key, expires, value, expected) in swaps {
+                let is_so = {
+                    let there = table.get(key.as_str())?;
+                    let there = there.as_ref().map(AccessGuard::value);
+                    let there = there.filter(|(expires, _)| *expires > now);
+                    there.map(|(_, value)| value) == expected.as_deref()
+                };
+                if is_so {
+                    table.insert(key.as_str(), (*expires, &value[..]))?;
+                }
+                swapped.push(is_so);
+            }
+        }
     }
-    Ok(())
+    Ok(swapped)
 }
 
 impl File {

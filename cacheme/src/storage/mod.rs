@@ -46,12 +46,15 @@ mod open;
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(fuzzing, test))]
+mod said;
 #[cfg(any(feature = "encryption", feature = "mac"))]
 mod sealed;
 #[cfg(feature = "mac")]
 mod signed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod swap;
 #[allow(dead_code, reason = "each driver uses a part of it")]
 mod url;
 
@@ -75,10 +78,13 @@ pub(crate) use self::open::{Ready, Unopened};
 pub use self::postgres::{PostgresStorage, PostgresStorageBuilder};
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisStorage, RedisStorageBuilder};
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::said::said;
 #[cfg(feature = "mac")]
 pub use self::signed::Signed;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::{SqliteStorage, SqliteStorageBuilder};
+pub use self::swap::Swap;
 
 use std::fmt;
 use std::pin::Pin;
@@ -88,7 +94,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::bus::Bus;
-use crate::cached::{Landed, Origin};
+use crate::cached::{LATEST, Landed, Origin};
 use crate::error::BoxError;
 use crate::key::Key;
 use crate::tag::Stamp;
@@ -121,6 +127,19 @@ pub trait Storage: fmt::Debug + Send + Sync + 'static {
 
     /// Removes entries; it is no error when they aren't there.
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()>;
+
+    /// Writes each entry whose key has what its swap [expects](Swap), in one step with that look, and says of each
+    /// whether it did. Keys are different ones; a swap is by itself, the batch isn't one step, and after an error or when
+    /// the future was dropped some may have been made. The default fails.
+    fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        let _ = swaps;
+        Box::pin(async { Err("it has no compare-and-swap".into()) })
+    }
+
+    /// Whether it has [`swap_many`](Self::swap_many), which nodes with `lease` need. `false` by default.
+    fn can_swap(&self) -> bool {
+        false
+    }
 
     /// The time since the Unix epoch by the clock that all who use this place share, such as its
     /// server's; asked for often, so it mustn't wait. With it, clients whose own clocks differ
@@ -162,6 +181,14 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
 
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
         (**self).remove_many(keys)
+    }
+
+    fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        (**self).swap_many(swaps)
+    }
+
+    fn can_swap(&self) -> bool {
+        (**self).can_swap()
     }
 
     fn now(&self) -> Option<Duration> {
@@ -206,6 +233,7 @@ impl<V> Found<V> {
             is_stale: self.is_stale,
             until: None,
             stamp: None,
+            seen: LATEST,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What stands for the cache in process when the feature `local` is off: a type without values.
 
+use std::any::TypeId;
+
 use super::{Found, Stay, Unserved};
 use crate::node::Node;
 use crate::stats::Miss;
@@ -36,6 +38,14 @@ impl LocalCache {
     }
 
     pub(crate) fn put<N: Node, V>(&self, _scope: u64, _node: N, _value: V, _stay: &Stay) {
+        match *self {}
+    }
+
+    pub(crate) fn clear(&self, _node: TypeId) {
+        match *self {}
+    }
+
+    pub(crate) fn clear_all(&self) {
         match *self {}
     }
 

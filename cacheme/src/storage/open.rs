@@ -112,7 +112,11 @@ impl Opening<'_> {
     }
 
     fn remote(self, storage: Arc<dyn Storage>) -> Ready {
-        Ready::Remote(Guard::new(storage, self.settings.storage_timeout))
+        Ready::Remote(Guard::new(
+            self.name,
+            storage,
+            self.settings.storage_timeout,
+        ))
     }
 
     #[cfg(feature = "local")]

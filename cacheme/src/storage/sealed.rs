@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::{Entry, Storage};
+use super::{Entry, Storage, Swap};
 use crate::error::BoxError;
 use crate::key::Key;
 
@@ -51,15 +51,63 @@ pub(super) async fn put(
     entries: &[Entry],
     seal: impl Fn(&Key, &[u8]) -> Result<Bytes, BoxError>,
 ) -> Result<(), BoxError> {
-    let sealed = entries.iter().map(|entry| {
-        Ok(Entry {
-            key: entry.key.clone(),
-            value: seal(&entry.key, &entry.value)?,
-            ttl: entry.ttl,
-        })
-    });
+    let sealed = entries.iter().map(|entry| sealed(entry, &seal));
     let sealed = sealed.collect::<Result<Vec<_>, BoxError>>()?;
     storage.put_many(&sealed).await
+}
+
+fn sealed(
+    entry: &Entry,
+    seal: impl Fn(&Key, &[u8]) -> Result<Bytes, BoxError>,
+) -> Result<Entry, BoxError> {
+    Ok(Entry {
+        key: entry.key.clone(),
+        value: seal(&entry.key, &entry.value)?,
+        ttl: entry.ttl,
+    })
+}
+
+/// Swaps entries of a storage. What is there is read before, since nobody can tell how it was sealed.
+pub(super) async fn swap(
+    storage: &impl Storage,
+    swaps: &[Swap],
+    open: impl Fn(&Key, Bytes) -> Option<Bytes>,
+    seal: impl Fn(&Key, &[u8]) -> Result<Bytes, BoxError>,
+) -> Result<Vec<bool>, BoxError> {
+    let expecting = swaps.iter().filter(|swap| swap.expected().is_some());
+    let keys: Vec<_> = expecting.map(|swap| swap.entry().key.clone()).collect();
+    let mut found = Vec::new();
+    if !keys.is_empty() {
+        found = storage.get_many(&keys).await?;
+    }
+    let mut found = found.into_iter();
+    let (mut places, mut inner) = (Vec::new(), Vec::new());
+    for (place, swap) in swaps.iter().enumerate() {
+        let entry = sealed(swap.entry(), &seal)?;
+        let swap = match swap.expected() {
+            None => Swap::absent(entry),
+            Some(expected) => {
+                let Some(there) = found.next().flatten() else {
+                    continue;
+                };
+                // As it is read: what doesn't open is empty.
+                if open(&entry.key, there.clone()).unwrap_or_default() != *expected {
+                    continue;
+                }
+                Swap::of(there, entry)
+            }
+        };
+        places.push(place);
+        inner.push(swap);
+    }
+    let mut swapped = vec![false; swaps.len()];
+    if !inner.is_empty() {
+        let outcomes = storage.swap_many(&inner).await?;
+        for (place, outcome) in places.into_iter().zip(outcomes) {
+            swapped[place] = outcome;
+        }
+    }
+    Ok(swapped)
 }
 
 /// The storage of a wrapper that has a `storage`, and a `seal` and an `open` for values.
@@ -79,6 +127,19 @@ macro_rules! sealed_storage {
 
             fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
                 self.storage.remove_many(keys)
+            }
+
+            fn swap_many<'a>(
+                &'a self,
+                swaps: &'a [$crate::storage::Swap],
+            ) -> StorageFuture<'a, Vec<bool>> {
+                let open = |key: &Key, sealed: Bytes| self.open(key, sealed);
+                let seal = |key: &Key, value: &[u8]| self.seal(key, value);
+                Box::pin(sealed::swap(&self.storage, swaps, open, seal))
+            }
+
+            fn can_swap(&self) -> bool {
+                self.storage.can_swap()
             }
 
             fn now(&self) -> Option<Duration> {

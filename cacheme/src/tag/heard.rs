@@ -4,7 +4,8 @@
 //! a number that few others share: with 65,536 of them, an invalidation ends one entry of so many others as well.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::{AtomicU64, Ordering};
 
 /// Numbers of last invalidations. It takes 512 KiB.
 #[derive(Debug)]
@@ -14,21 +15,21 @@ pub(super) struct Heard {
     parts: Box<[AtomicU64]>,
 }
 
-/// What is heard of one key.
+/// What is heard of one key and its node.
 #[derive(Clone, Debug)]
 pub(super) struct HeardOf {
     heard: Arc<Heard>,
-    part: usize,
+    parts: [usize; 2],
 }
 
-const PARTS: usize = 1 << 16;
+const PARTS: usize = if cfg!(all(test, shuttle)) { 4 } else { 1 << 16 };
 
 impl Heard {
-    /// What is heard of the key of this digest.
-    pub(super) fn of(self: &Arc<Self>, digest: u64) -> HeardOf {
+    /// What is heard of the key and the node of these digests.
+    pub(super) fn of(self: &Arc<Self>, key: u64, node: u64) -> HeardOf {
         HeardOf {
             heard: Arc::clone(self),
-            part: part(digest),
+            parts: [key, node].map(part),
         }
     }
 
@@ -49,9 +50,9 @@ fn part(digest: u64) -> usize {
 impl HeardOf {
     /// The number of the last invalidation.
     pub(super) fn last(&self) -> u64 {
-        let Self { heard, part } = self;
-        let of_key = heard.parts[*part].load(Ordering::Acquire);
-        of_key.max(heard.all.load(Ordering::Acquire))
+        let Self { heard, parts } = self;
+        let [key, node] = parts.map(|part| heard.parts[part].load(Ordering::Acquire));
+        key.max(node).max(heard.all.load(Ordering::Acquire))
     }
 }
 

@@ -16,12 +16,11 @@ pub use self::writer::TagWriter;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 use self::heard::{Heard, HeardOf};
 use self::mark::Made;
-use crate::lock::lock;
+use crate::sync::{AtomicU64, Mutex, OnceLock, Ordering, lock};
 
 /// A tag that an entry or a flight has.
 #[derive(Debug)]
@@ -66,16 +65,29 @@ impl Stamp {
     }
 }
 
+/// What an entry is of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Identity {
+    /// The id of its prefix, within which tags are.
+    pub(crate) prefix: u64,
+    /// The digest of its node.
+    pub(crate) node: u64,
+    /// The digest of its key.
+    pub(crate) key: u64,
+}
+
 /// The tags of a runtime that anything has.
 #[derive(Debug, Default)]
 pub(crate) struct Tags {
     /// How many invalidations there have been.
     count: AtomicU64,
-    /// How often marks were read or made, to know what came first.
-    marks: AtomicU64,
+    /// Moments, to know what came first.
+    moments: AtomicU64,
     table: Mutex<Table>,
     /// What comes over the bus, if there is one.
     heard: OnceLock<Arc<Heard>>,
+    /// How often that was about more than keys and tags.
+    news: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -100,20 +112,20 @@ impl Tags {
     }
 
     /// A number that is later than all before.
-    pub(crate) fn next_mark(&self) -> u64 {
-        self.marks.fetch_add(1, Ordering::Relaxed) + 1
+    pub(crate) fn next_moment(&self) -> u64 {
+        self.moments.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// The stamp of what has the tags of these names, under the prefix whose scope this is, and began when there
-    /// had been `since` invalidations; `None` if nothing ends it. `digest` is that of its key.
+    /// The stamp of an entry that has the tags of these names, and began when there had been `since` invalidations;
+    /// `None` if nothing ends it.
     pub(crate) fn stamp<'n>(
         &self,
-        scope: u64,
+        of: Identity,
         since: u64,
-        digest: u64,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Option<Arc<Stamp>> {
-        let heard = self.heard.get().map(|heard| heard.of(digest));
+        let scope = of.prefix;
+        let heard = self.heard.get().map(|heard| heard.of(of.key, of.node));
         let mut names = names.into_iter().peekable();
         let mut tags: Vec<Arc<Tag>> = Vec::new();
         if names.peek().is_none() {
@@ -168,9 +180,21 @@ impl Tags {
         });
     }
 
+    /// Ends what has the node of this digest.
+    pub(crate) fn end_node(&self, digest: u64) {
+        self.news.fetch_add(1, Ordering::Relaxed);
+        self.end_keys(&[digest]);
+    }
+
     /// Ends all entries that are ended by what is heard.
     pub(crate) fn end_all(&self) {
+        self.news.fetch_add(1, Ordering::Relaxed);
         self.end(Heard::end_all);
+    }
+
+    /// How often something was heard that remote storages say more of.
+    pub(crate) fn news(&self) -> u64 {
+        self.news.load(Ordering::Relaxed)
     }
 
     fn end(&self, end: impl FnOnce(&Heard, u64)) {
@@ -211,6 +235,9 @@ impl Table {
     }
 }
 
+#[cfg(all(test, shuttle))]
+mod models;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +247,7 @@ mod tests {
     }
 
     fn since(tags: &Tags, since: u64, names: &[&str]) -> Arc<Stamp> {
-        let stamp = tags.stamp(0, since, 0, names.iter().copied());
+        let stamp = tags.stamp(Identity::default(), since, names.iter().copied());
         stamp.expect("it has tags")
     }
 
@@ -255,12 +282,19 @@ mod tests {
         let tags = Tags::default();
         tags.end_all();
         tags.hear();
-        let of = |digest| {
-            tags.stamp(0, tags.now(), digest, [])
-                .expect("it is ended by it")
+        let of = |key| {
+            let of = Identity {
+                key,
+                node: key + 10,
+                prefix: 0,
+            };
+            tags.stamp(of, tags.now(), []).expect("it is ended by it")
         };
         let (one, two) = (of(1), of(2));
         tags.end_keys(&[1, 3]);
+        assert!(!one.is_current() && two.is_current() && of(1).is_current());
+        let one = of(1);
+        tags.end_node(11);
         assert!(!one.is_current() && two.is_current() && of(1).is_current());
         tags.end_all();
         assert!(!two.is_current() && of(2).is_current());
@@ -269,7 +303,7 @@ mod tests {
     #[test]
     fn what_has_no_tags_has_no_stamp() {
         let tags = Tags::default();
-        assert!(tags.stamp(0, 0, 0, []).is_none());
+        assert!(tags.stamp(Identity::default(), 0, []).is_none());
         let twice = stamp(&tags, &["one", "one"]);
         assert_eq!(twice.tags().len(), 1);
     }

@@ -98,7 +98,7 @@ impl StandIns {
     ) {
         for tier in meta.tiers() {
             let name = tier.storage();
-            let stand_in = || Ready::Remote(Guard::new(Arc::new(self.of(name)), timeout));
+            let stand_in = || Ready::Remote(Guard::new(name, Arc::new(self.of(name)), timeout));
             storages.entry(name.into()).or_insert_with(stand_in);
         }
     }

@@ -8,10 +8,11 @@ use bytes::Bytes;
 
 use super::mode::{Mode, Told};
 use crate::clock::Clock;
+use crate::ended;
 use crate::error::BoxError;
 use crate::key::Key;
 use crate::lock::lock;
-use crate::storage::{Entry, Storage, StorageFuture};
+use crate::storage::{Entry, Storage, StorageFuture, Swap};
 
 /// A storage that keeps bytes in memory, writes down its calls, and fails, waits or panics when it
 /// is told to. Clones share everything.
@@ -53,9 +54,11 @@ struct Core {
     gets: Told,
     puts: Told,
     removes: Told,
+    swaps: Told,
 }
 
-/// A call of an operation, and how many entries it was for.
+/// A call of an operation, and how many entries it was for, without those that say
+/// [what was ended](crate::Cacheme::invalidate_node), which are read once a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     /// [`get_many`](Storage::get_many).
@@ -64,6 +67,8 @@ pub enum Call {
     Put(usize),
     /// [`remove_many`](Storage::remove_many).
     Remove(usize),
+    /// [`swap_many`](Storage::swap_many).
+    Swap(usize),
 }
 
 /// The operations of a [`Storage`].
@@ -75,6 +80,8 @@ pub enum Operation {
     Put,
     /// [`remove_many`](Storage::remove_many).
     Remove,
+    /// [`swap_many`](Storage::swap_many).
+    Swap,
 }
 
 impl MemoryStorage {
@@ -89,6 +96,7 @@ impl MemoryStorage {
                 gets: Told::new(),
                 puts: Told::new(),
                 removes: Told::new(),
+                swaps: Told::new(),
             }),
             clock: None,
             parallel_reads: None,
@@ -112,12 +120,16 @@ impl MemoryStorage {
     /// Changes what all operations do, those that wait included.
     ///
     /// A runtime leaves a storage alone whose reads fail, as [`Builder::storage_timeout`] says, so after an
-    /// outage it takes a read that it sends beside its caller, 100 ms to 1 s of tokio's time later, until it
+    /// outage it takes a read that it sends beside its caller, 0.1 to 0.5 s of tokio's time later, until it
     /// asks again.
     ///
     /// [`Builder::storage_timeout`]: crate::Builder::storage_timeout
     pub fn set_mode(&self, mode: Mode) {
-        for operation in [Operation::Get, Operation::Put, Operation::Remove] {
+        let reads_and_writes = [Operation::Get, Operation::Put];
+        for operation in reads_and_writes
+            .into_iter()
+            .chain([Operation::Remove, Operation::Swap])
+        {
             self.set_mode_of(operation, mode);
         }
     }
@@ -157,6 +169,7 @@ impl MemoryStorage {
             Operation::Get => &self.core.gets,
             Operation::Put => &self.core.puts,
             Operation::Remove => &self.core.removes,
+            Operation::Swap => &self.core.swaps,
         }
     }
 
@@ -171,28 +184,34 @@ impl MemoryStorage {
     }
 
     fn find(&self, keys: &[Key]) -> Vec<Option<Bytes>> {
-        let (entries, expiries) = (self.entries(), lock(&self.core.expiries));
-        let now = self.clock.as_ref().map(|clock| clock.unix());
-        let is_expired = |key| {
-            expiries
-                .get(key)
-                .is_some_and(|at| now.is_some_and(|now| *at <= now))
-        };
-        let find = |key| entries.get(key).filter(|_| !is_expired(key)).cloned();
-        keys.iter().map(find).collect()
+        let kept = self.kept();
+        keys.iter().map(|key| kept.find(key).cloned()).collect()
     }
 
     fn keep(&self, entries: &[Entry]) {
-        let (mut kept, mut expiries) = (self.entries(), lock(&self.core.expiries));
+        let mut kept = self.kept();
         for entry in entries {
-            kept.insert(entry.key().clone(), entry.value().clone());
-            match entry.ttl().zip(self.clock.as_ref()) {
-                Some((ttl, clock)) => {
-                    let at = clock.unix().saturating_add(ttl);
-                    expiries.insert(entry.key().clone(), at);
-                }
-                None => drop(expiries.remove(entry.key())),
+            kept.keep(entry);
+        }
+    }
+
+    fn swap(&self, swaps: &[Swap]) -> Vec<bool> {
+        let mut kept = self.kept();
+        let swap = |swap: &Swap| {
+            let is_so = kept.find(swap.entry().key()) == swap.expected();
+            if is_so {
+                kept.keep(swap.entry());
             }
+            is_so
+        };
+        swaps.iter().map(swap).collect()
+    }
+
+    fn kept(&self) -> Kept<'_> {
+        Kept {
+            entries: self.entries(),
+            expiries: lock(&self.core.expiries),
+            now: self.now(),
         }
     }
 
@@ -205,12 +224,38 @@ impl MemoryStorage {
     }
 }
 
+/// What is there, while nobody else changes it.
+struct Kept<'a> {
+    entries: MutexGuard<'a, HashMap<Key, Bytes>>,
+    expiries: MutexGuard<'a, HashMap<Key, Duration>>,
+    /// The time, where entries expire by a clock.
+    now: Option<Duration>,
+}
+
+impl Kept<'_> {
+    fn find(&self, key: &Key) -> Option<&Bytes> {
+        let end = self.expiries.get(key);
+        let is_expired = end.zip(self.now).is_some_and(|(end, now)| *end <= now);
+        self.entries.get(key).filter(|_| !is_expired)
+    }
+
+    fn keep(&mut self, entry: &Entry) {
+        let key = entry.key().clone();
+        self.entries.insert(key.clone(), entry.value().clone());
+        match entry.ttl().zip(self.now) {
+            Some((ttl, now)) => drop(self.expiries.insert(key, now.saturating_add(ttl))),
+            None => drop(self.expiries.remove(&key)),
+        }
+    }
+}
+
 impl Call {
     fn operation(self) -> Operation {
         match self {
             Self::Get(_) => Operation::Get,
             Self::Put(_) => Operation::Put,
             Self::Remove(_) => Operation::Remove,
+            Self::Swap(_) => Operation::Swap,
         }
     }
 }
@@ -223,7 +268,8 @@ impl Default for MemoryStorage {
 
 impl Storage for MemoryStorage {
     fn get_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, Vec<Option<Bytes>>> {
-        Box::pin(self.call(Call::Get(keys.len()), |storage| storage.find(keys)))
+        let entries = keys.iter().filter(|key| !ended::is_mark(key)).count();
+        Box::pin(self.call(Call::Get(entries), |storage| storage.find(keys)))
     }
 
     fn put_many<'a>(&'a self, entries: &'a [Entry]) -> StorageFuture<'a, ()> {
@@ -232,6 +278,14 @@ impl Storage for MemoryStorage {
 
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
         Box::pin(self.call(Call::Remove(keys.len()), |storage| storage.forget(keys)))
+    }
+
+    fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        Box::pin(self.call(Call::Swap(swaps.len()), |storage| storage.swap(swaps)))
+    }
+
+    fn can_swap(&self) -> bool {
+        true
     }
 
     fn now(&self) -> Option<Duration> {

@@ -10,7 +10,7 @@ use cacheme_tests::memory::MemoryStorage;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use twox_hash::XxHash3_64;
 
 use super::{encode, tier};
 use crate::allocation::peak;
@@ -230,7 +230,7 @@ fn other() -> Order {
 /// The same bytes with the checksum that belongs to them.
 fn resealed(mut frame: Vec<u8>) -> Vec<u8> {
     let end = frame.len().saturating_sub(8);
-    let checksum = xxh3_64(&frame[..end]).to_le_bytes();
+    let checksum = XxHash3_64::oneshot(&frame[..end]).to_le_bytes();
     frame.truncate(end);
     frame.extend(checksum);
     frame

@@ -6,6 +6,7 @@ mod identity;
 mod method;
 mod stale;
 mod tags;
+mod weight;
 
 use std::fmt;
 use std::sync::Arc;

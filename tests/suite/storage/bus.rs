@@ -1,7 +1,9 @@
 //! Invalidations between processes by way of the servers that carry them.
 
 use cacheme::{Cacheme, LocalStorage};
+use cacheme_tests::mongodb::MongodbServer;
 use cacheme_tests::postgres::PostgresServer;
+use cacheme_tests::proxy::{Flow, Proxy};
 use cacheme_tests::redis::{RedisCluster, RedisSentinel, RedisServer};
 use cacheme_tests::server::Server;
 use cacheme_tests::wait::eventually;
@@ -28,6 +30,7 @@ macro_rules! buses {
 }
 
 buses! {
+    mongodb: MongodbServer;
     postgres: PostgresServer;
     redis: RedisServer;
     redis_cluster: RedisCluster;
@@ -103,6 +106,22 @@ async fn drops_what_it_missed<S: Server>() {
     eventually("a message", PATIENCE, async || {
         let told = one.invalidate(Near { number: 1 }).await;
         told.is_ok() && near(&two, 1, 3).await == 3
+    })
+    .await;
+}
+
+/// The driver's own change stream would go on where it was, and nobody would hear of it where that isn't so.
+#[tokio::test]
+async fn promise_3_a_change_stream_that_was_cut_drops_what_it_may_have_missed() {
+    let server = MongodbServer::start();
+    let (proxy, url) = Proxy::before(&server.url());
+    let runtime = listening(&with(&url, "directConnection=true")).await;
+    assert_eq!(near(&runtime, 1, 1).await, 1);
+    proxy.set(Flow::Refuse);
+    eventually("a cut", PATIENCE, async || proxy.injected() > 0).await;
+    proxy.set(Flow::Pass);
+    eventually("another value", PATIENCE, async || {
+        near(&runtime, 1, 2).await == 2
     })
     .await;
 }

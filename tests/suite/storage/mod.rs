@@ -1,8 +1,11 @@
 //! Every storage, and how it is opened.
 
+mod backlog;
 mod bus;
 mod embedded;
 mod file;
+mod frozen;
+mod lease;
 mod local;
 mod merged;
 mod mongodb;

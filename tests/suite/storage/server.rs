@@ -1,18 +1,16 @@
 //! What holds for the storage of every server: one line in [`servers!`] runs all of it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cacheme::testing::Conformance;
-use cacheme::{Cacheme, Clock, Entry, Key, LocalStorage, ManualClock, Miss, Storage, SystemClock};
+use cacheme::{Cacheme, Clock, Entry, Key, LocalStorage, ManualClock, Miss, Storage};
 use cacheme_tests::mongodb::MongodbServer;
 use cacheme_tests::mysql::MysqlServer;
 use cacheme_tests::postgres::PostgresServer;
 use cacheme_tests::redis::{RedisCluster, RedisSentinel, RedisServer};
 use cacheme_tests::server::Server;
+use cacheme_tests::skewed::Skewed;
 use cacheme_tests::wait::eventually;
 
 /// For what comes about by itself; never reached when all is well.
@@ -37,6 +35,11 @@ macro_rules! servers {
                 super::a_tag_ends_values_of_all_clients::<super::$server>().await;
             }
 
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn leases_are_those_of_all_clients() {
+                crate::storage::lease::are_those_of_all_clients::<super::$server>().await;
+            }
+
             #[tokio::test]
             async fn comes_back_with_a_server_that_was_killed() {
                 super::comes_back_with_a_server_that_was_killed::<super::$server>().await;
@@ -49,7 +52,7 @@ macro_rules! servers {
 
             #[tokio::test]
             async fn promise_4_a_frozen_server_costs_deadlines_and_no_memory() {
-                super::a_frozen_server_costs_deadlines_and_no_memory::<super::$server>();
+                crate::storage::frozen::costs_deadlines_and_no_memory::<super::$server>();
             }
         })*
     };
@@ -79,28 +82,10 @@ pub(super) fn with(url: &str, parameter: &str) -> String {
 async fn conforms_to_the_contract<S: Server>() {
     let server = S::start();
     // The largest values take a busy machine longer than a second.
-    let storage = open(&with(&server.url(), "deadline=30s")).await;
+    let storage = open(&with(&server.url(), "deadline=60s")).await;
     let conformance = Conformance::of(storage).largest_value(S::LARGEST);
     let pass = async |key: &Key, ttl| server.expire(key, ttl).await;
     conformance.run(pass).await;
-}
-
-/// The system's time, moved.
-#[derive(Debug)]
-struct Skewed {
-    clock: SystemClock,
-    ahead: Duration,
-    behind: Duration,
-}
-
-impl Clock for Skewed {
-    fn monotonic(&self) -> Duration {
-        self.clock.monotonic()
-    }
-
-    fn unix(&self) -> Duration {
-        (self.clock.unix() + self.ahead).saturating_sub(self.behind)
-    }
 }
 
 #[cacheme::node(storage = "far", ttl = "30m", key = "skewed:{number}")]
@@ -133,17 +118,8 @@ async fn runtime(url: String, clock: Arc<dyn Clock>) -> Cacheme {
     builder.build().await.expect("the server can be reached")
 }
 
-async fn skewed(url: String, ahead: Duration, behind: Duration) -> Cacheme {
-    let clock = SystemClock::new();
-    runtime(
-        url,
-        Arc::new(Skewed {
-            clock,
-            ahead,
-            behind,
-        }),
-    )
-    .await
+async fn skewed(url: String, clock: Skewed) -> Cacheme {
+    runtime(url, Arc::new(clock)).await
 }
 
 async fn value(runtime: &Cacheme, number: u64, loaded: &'static str) -> String {
@@ -156,8 +132,8 @@ async fn value(runtime: &Cacheme, number: u64, loaded: &'static str) -> String {
 
 async fn a_tag_ends_values_of_all_clients<S: Server>() {
     let server = S::start();
-    let one = skewed(server.url(), HOUR, Duration::ZERO).await;
-    let two = skewed(server.url(), Duration::ZERO, HOUR).await;
+    let one = skewed(server.url(), Skewed::ahead()).await;
+    let two = skewed(server.url(), Skewed::behind()).await;
     let get = async |runtime: &Cacheme, tenant, number, loaded: u64| {
         let load = move |cx: cacheme::LoadContext| async move {
             cx.add_tag(format!("number:{number}"));
@@ -194,8 +170,8 @@ async fn a_tag_ends_values_of_all_clients<S: Server>() {
 /// as it lives, and no longer.
 async fn clients_whose_clocks_differ_agree<S: Server>() {
     let server = S::start();
-    let ahead = skewed(server.url(), HOUR, Duration::ZERO).await;
-    let behind = skewed(server.url(), Duration::ZERO, HOUR).await;
+    let ahead = skewed(server.url(), Skewed::ahead()).await;
+    let behind = skewed(server.url(), Skewed::behind()).await;
     for (number, writer, reader) in [(1, &ahead, &behind), (2, &behind, &ahead)] {
         assert_eq!(value(writer, number, "first").await, "first");
         assert_eq!(
@@ -273,145 +249,4 @@ async fn starts_before_its_server<S: Server>() {
         put_and_get(&*storage, "key").await
     })
     .await;
-}
-
-/// A line of the program `load`.
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    hits: u64,
-    loads: u64,
-    longest: Duration,
-    /// How late the line came, as the machine has others to serve.
-    lag: Duration,
-    /// In KiB.
-    resident: u64,
-}
-
-/// The program `load` against a URL, and its lines.
-struct Load {
-    process: Child,
-    lines: Receiver<Line>,
-}
-
-impl Load {
-    fn start(url: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_load"))
-            .arg(url)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program can be run");
-        let out = BufReader::new(process.stdout.take().expect("it is piped"));
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                let figures = line
-                    .split(' ')
-                    .map(|figure| figure.parse().expect("a figure"));
-                let figures: Vec<u64> = figures.collect();
-                let [hits, loads, longest, lag, resident] = figures[..] else {
-                    panic!("`{line}` has five figures");
-                };
-                let [longest, lag] = [longest, lag].map(Duration::from_millis);
-                let line = Line {
-                    hits,
-                    loads,
-                    longest,
-                    lag,
-                    resident,
-                };
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { process, lines }
-    }
-
-    /// The lines of the time to come.
-    fn watch(&self, time: Duration) -> Vec<Line> {
-        let until = Instant::now() + time;
-        let mut seen = Vec::new();
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            seen.extend(self.lines.recv_timeout(left).ok());
-        }
-        seen
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// The median of hits per line.
-fn speed(lines: &[Line]) -> u64 {
-    let mut hits: Vec<_> = lines.iter().map(|line| line.hits).collect();
-    hits.sort_unstable();
-    hits[hits.len() / 2]
-}
-
-/// Requests of a server that answers none take their deadline, not more; memory is flat; and the
-/// storage is at half of its speed two seconds after the server goes on: of that before, or of that which
-/// the rest of the machine leaves it by then. A busy machine may add how late it is with other things.
-fn a_frozen_server_costs_deadlines_and_no_memory<S: Server>() {
-    /// Of a read, or of the write of a refresh.
-    const DEADLINE: Duration = Duration::from_secs(1);
-    /// For what the lines don't see of a busy machine.
-    const GRACE: Duration = Duration::from_millis(500);
-    /// In KiB, beyond what buffers and allocators take when 64 requests wait.
-    const MEMORY: u64 = 8 << 10;
-
-    let server = S::start();
-    let load = Load::start(&server.url());
-    load.watch(Duration::from_secs(2));
-    let before = load.watch(Duration::from_secs(3));
-    let (full, memory) = (
-        speed(&before),
-        before.last().map_or(0, |line| line.resident),
-    );
-    assert!(full > 0, "there are hits before: {before:?}");
-
-    server.freeze();
-    let frozen = load.watch(Duration::from_secs(30));
-    server.thaw();
-    let thawed = load.watch(Duration::from_secs(6));
-
-    let lines: Vec<_> = frozen.iter().chain(&thawed).collect();
-    let lag: Duration = lines.iter().map(|line| line.lag).max().unwrap_or_default();
-    let longest = lines.iter().map(|line| line.longest).max();
-    let resident = lines.iter().map(|line| line.resident).max();
-    // Other tests may have more of the machine by now than before.
-    let after = speed(&thawed[thawed.len() / 2..]);
-    let back = thawed
-        .iter()
-        .position(|line| line.hits * 2 >= full.min(after));
-    eprintln!(
-        "{full} hits a line before, {after} after; frozen: {longest:?} the longest request, \
-         {memory} to {resident:?} KiB, {lag:?} late at most; back after {back:?} lines of 250 ms: {thawed:?}"
-    );
-    assert!(
-        longest.is_some_and(|longest| longest <= DEADLINE + GRACE + 4 * lag),
-        "a request took {longest:?}, where the machine was {lag:?} late"
-    );
-    assert!(
-        resident.is_some_and(|resident| resident <= memory + MEMORY),
-        "{memory} KiB before, then {resident:?}"
-    );
-    let loads: u64 = frozen.iter().map(|line| line.loads).sum();
-    assert!(loads >= 64 * 10, "the loader answers: {loads} loads");
-    assert!(
-        after * 4 >= full,
-        "{full} hits a line before, after: {thawed:?}"
-    );
-    let late: Duration = thawed.iter().map(|line| line.lag).sum();
-    let within = Duration::from_secs(2) + GRACE + late;
-    let back =
-        back.and_then(|lines| Duration::from_millis(250).checked_mul(u32::try_from(lines).ok()?));
-    assert!(
-        back.is_some_and(|back| back <= within),
-        "{full} hits a line before, after: {thawed:?}"
-    );
 }

@@ -62,6 +62,12 @@ struct Kept(u64);
 #[cacheme::node(storage = "hot", stale = "1h", soft_timeout = "0ms", hard_timeout = "5s", refresh_at = 0.8)]
 struct Literals(u64);
 
+#[cacheme::node(storage = "hot", xfetch = 1.0)]
+struct Fetched(u64);
+
+#[cacheme::node(storage = "hot", xfetch = JITTER * 2.0)]
+struct FetchedLate(u64);
+
 #[cacheme::node(storage = "hot", tags("all"))]
 enum Variants {
     Unit,

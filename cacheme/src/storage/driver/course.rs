@@ -59,9 +59,10 @@ impl Courses {
     }
 
     /// As [`read`](Self::read), after writes that were dropped.
-    pub(in crate::storage) async fn write<W>(&self, write: W) -> Result<(), BoxError>
+    pub(in crate::storage) async fn write<T, W>(&self, write: W) -> Result<T, BoxError>
     where
-        W: Future<Output = Result<(), BoxError>> + Send + 'static,
+        W: Future<Output = Result<T, BoxError>> + Send + 'static,
+        T: Send + 'static,
     {
         self.run(write, Some(&self.dropped)).await
     }

@@ -19,6 +19,8 @@ pub(in crate::storage) enum Change {
     /// Keys, when they expire in ms since the Unix epoch or [`NEVER`](crate::clock::NEVER), values.
     Put(Vec<(Key, u64, Bytes)>),
     Remove(Vec<Key>),
+    /// The same as to put, each where this is there, or nothing.
+    Swap(Vec<(Key, u64, Bytes, Option<Bytes>)>),
 }
 
 impl Change {
@@ -27,6 +29,7 @@ impl Change {
         match self {
             Self::Put(entries) => entries.len(),
             Self::Remove(keys) => keys.len(),
+            Self::Swap(swaps) => swaps.len(),
         }
     }
 
@@ -38,6 +41,13 @@ impl Change {
                 .map(|(key, _, value)| key.as_str().len() + value.len())
                 .sum(),
             Self::Remove(keys) => keys.iter().map(|key| key.as_str().len()).sum(),
+            Self::Swap(swaps) => swaps
+                .iter()
+                .map(|(key, _, value, expected)| {
+                    let expected = expected.as_ref().map_or(0, Bytes::len);
+                    key.as_str().len() + value.len() + expected
+                })
+                .sum(),
         }
     }
 }
@@ -75,7 +85,8 @@ impl Sweep {
 
 pub(super) enum Job {
     Read(Asked<Vec<Key>, Vec<Option<Bytes>>>),
-    Write(Asked<Change, ()>),
+    /// Answered with which of its swaps were made.
+    Write(Asked<Change, Vec<bool>>),
 }
 
 /// A question that somebody waits for the answer to.
@@ -170,7 +181,7 @@ impl<E: Engine> Worker<E> {
         }
     }
 
-    fn write(&mut self, mut writes: Vec<Asked<Change, ()>>) {
+    fn write(&mut self, mut writes: Vec<Asked<Change, Vec<bool>>>) {
         while !writes.is_empty() {
             match self.engine.lock() {
                 Ok(true) => {
@@ -188,11 +199,14 @@ impl<E: Engine> Worker<E> {
         }
     }
 
-    fn commit(&mut self, writes: Vec<Asked<Change, ()>>) {
+    fn commit(&mut self, writes: Vec<Asked<Change, Vec<bool>>>) {
         let changes: Vec<_> = writes.iter().map(|write| &write.question).collect();
         let now = millis(self.clock.unix());
         match self.engine.commit(&changes, now) {
-            Ok(()) => writes.into_iter().for_each(|write| write.answer(Ok(()))),
+            Ok(swapped) => {
+                let answers = writes.into_iter().zip(swapped);
+                answers.for_each(|(write, swapped)| write.answer(Ok(swapped)));
+            }
             Err(error) => refuse(writes, &error),
         }
     }

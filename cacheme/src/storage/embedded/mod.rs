@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use self::crew::Crew;
 use self::job::{Asked, Job, Worker};
-use super::{Entry, StorageFuture};
+use super::{Entry, StorageFuture, Swap};
 use crate::clock::{NEVER, millis};
 use crate::error::BoxError;
 use crate::key::Key;
@@ -44,8 +44,9 @@ pub(super) trait Engine: Send + 'static {
         Ok(true)
     }
 
-    /// Makes all of these changes, in their order, or none. Takes out some of what is expired too.
-    fn commit(&mut self, changes: &[&Change], now: u64) -> Result<(), BoxError>;
+    /// Makes all of these changes, in their order, or none, and says of each which of its swaps were made. Takes out
+    /// some of what is expired too.
+    fn commit(&mut self, changes: &[&Change], now: u64) -> Result<Vec<Vec<bool>>, BoxError>;
 }
 
 /// What a database holds at some moment.
@@ -113,7 +114,7 @@ impl Embedded {
             .unwrap_or_else(|_| Err(format!("no answer within {deadline:?}").into()))
     }
 
-    async fn write(&self, change: Change) -> Result<(), BoxError> {
+    async fn write(&self, change: Change) -> Result<Vec<bool>, BoxError> {
         let bytes = change.bytes();
         self.ask(&self.writer, Job::Write, change, bytes).await
     }
@@ -134,18 +135,34 @@ impl Embedded {
             if entries.is_empty() {
                 return Ok(());
             }
-            let largest = self.largest;
-            let size = |entry: &Entry| entry.key().as_str().len() + entry.value().len();
-            if entries.iter().any(|entry| size(entry) > largest) {
-                return Err(format!("an entry has more than {largest} bytes").into());
+            let put = entries.iter().map(|entry| self.row(entry));
+            let change = Change::Put(put.collect::<Result<_, _>>()?);
+            self.write(change).await.map(drop)
+        })
+    }
+
+    /// An entry as it is written: key, end and value.
+    fn row(&self, entry: &Entry) -> Result<(Key, u64, Bytes), BoxError> {
+        let largest = self.largest;
+        if entry.key().as_str().len() + entry.value().len() > largest {
+            return Err(format!("an entry has more than {largest} bytes").into());
+        }
+        let now = self.settings.clock.unix();
+        let expires = |ttl| millis(now.saturating_add(ttl));
+        let expires = entry.ttl().map_or(NEVER, expires);
+        Ok((entry.key().clone(), expires, entry.value().clone()))
+    }
+
+    pub(super) fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        Box::pin(async move {
+            if swaps.is_empty() {
+                return Ok(Vec::new());
             }
-            let now = self.settings.clock.unix();
-            let expires = |ttl| millis(now.saturating_add(ttl));
-            let put = |entry: &Entry| {
-                let expires = entry.ttl().map_or(NEVER, expires);
-                (entry.key().clone(), expires, entry.value().clone())
+            let swap = |swap: &Swap| {
+                let (key, expires, value) = self.row(swap.entry())?;
+                Ok::<_, BoxError>((key, expires, value, swap.expected().cloned()))
             };
-            let change = Change::Put(entries.iter().map(put).collect());
+            let change = Change::Swap(swaps.iter().map(swap).collect::<Result<_, _>>()?);
             self.write(change).await
         })
     }
@@ -155,7 +172,7 @@ impl Embedded {
             if keys.is_empty() {
                 return Ok(());
             }
-            self.write(Change::Remove(keys.to_vec())).await
+            self.write(Change::Remove(keys.to_vec())).await.map(drop)
         })
     }
 
@@ -191,6 +208,17 @@ macro_rules! embedded_storage {
                 keys: &'a [$crate::Key],
             ) -> $crate::storage::StorageFuture<'a, ()> {
                 self.embedded.remove_many(keys)
+            }
+
+            fn swap_many<'a>(
+                &'a self,
+                swaps: &'a [$crate::storage::Swap],
+            ) -> $crate::storage::StorageFuture<'a, Vec<bool>> {
+                self.embedded.swap_many(swaps)
+            }
+
+            fn can_swap(&self) -> bool {
+                true
             }
 
             fn now(&self) -> Option<std::time::Duration> {

@@ -105,6 +105,10 @@ pub(super) struct Sought<'a, N, V> {
 }
 
 impl Kept {
+    pub(super) fn node_type(&self) -> TypeId {
+        self.0.identity().1.type_id()
+    }
+
     #[inline]
     pub(super) fn as_held<N: Node, V: Send + Sync + 'static>(&self) -> Option<&Held<N, V>> {
         let held: &dyn Any = &*self.0;

@@ -6,6 +6,7 @@
 
 mod held;
 
+use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -292,6 +293,16 @@ impl LocalCache {
     /// Whether its capacity is one of weight.
     pub(crate) fn is_weighted(&self) -> bool {
         self.is_weighted
+    }
+
+    /// Takes out all entries of a node type.
+    pub(crate) fn clear(&self, node: TypeId) {
+        self.entries.retain(|kept, ()| kept.node_type() != node);
+    }
+
+    /// Takes out everything.
+    pub(crate) fn clear_all(&self) {
+        self.entries.clear();
     }
 
     pub(crate) fn remove<N: Node>(&self, scope: u64, node: &N) {

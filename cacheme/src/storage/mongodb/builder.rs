@@ -23,7 +23,7 @@ use crate::storage::url::BadUrl;
 /// How to connect to MongoDB; made by [`MongodbStorage::builder`].
 #[derive(Clone)]
 pub struct MongodbStorageBuilder {
-    url: Result<ConnectionString, BadUrl>,
+    pub(in crate::storage) url: Result<ConnectionString, BadUrl>,
     reach: Reach,
     table: Table,
     database: String,
@@ -57,7 +57,7 @@ impl MongodbStorageBuilder {
         self
     }
 
-    /// Connects. Beside the connections of the pool, each server has two on which the driver watches
+    /// Connects. Beside the connections of the pool, and one more for a bus, each server has two on which the driver watches
     /// it. Connections that are lost are made again when they are needed.
     ///
     /// # Errors
@@ -83,7 +83,8 @@ impl MongodbStorageBuilder {
         let parsed = parsing.map_err(|_| "the DNS didn't answer in the time for connecting")?;
         let mut options = parsed.map_err(Failure::new)?;
         let pool = u32::try_from(reach.pool).unwrap_or(u32::MAX);
-        options.max_pool_size = Some(pool);
+        // One more, on which a bus nearly always waits.
+        options.max_pool_size = Some(pool.saturating_add(1));
         // As many operations as there are places: none waits in the driver's queue.
         options.max_connecting = Some(pool);
         options.connect_timeout = Some(reach.connect_timeout);

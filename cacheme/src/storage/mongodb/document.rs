@@ -12,8 +12,8 @@ use mongodb::raw_batch_cursor::RawBatch;
 
 use crate::error::BoxError;
 use crate::key::Key;
-use crate::storage::Entry;
 use crate::storage::driver::batch::{ByKey, Limit, bounded};
+use crate::storage::{Entry, Swap};
 
 /// What a command may write: the server's limits. In bytes it takes some more for the command.
 pub(super) const UPDATES: Limit = Limit {
@@ -87,22 +87,66 @@ pub(super) fn update(
     now: Duration,
     concern: Option<&RawDocumentBuf>,
 ) -> RawDocumentBuf {
-    let mut updates = RawArrayBuf::new();
-    for entry in entries {
-        let mut document = RawDocumentBuf::new();
-        document.append(cstr!("value"), binary(entry.value()));
-        if let Some(ttl) = entry.ttl() {
-            document.append(cstr!("expires"), expires(now, ttl));
+    let update = |entry| rawdoc! { "q": query(entry), "u": document(entry, now), "upsert": true };
+    updates(collection, entries.iter().map(update), concern)
+}
+
+/// The command that writes an entry where that of its key is as expected.
+pub(super) fn swap(
+    collection: &str,
+    swap: &Swap,
+    now: Duration,
+    concern: Option<&RawDocumentBuf>,
+) -> RawDocumentBuf {
+    let (mut query, time) = (query(swap.entry()), time(now));
+    let over = rawdoc! { "$lte": time };
+    match swap.expected() {
+        // One that lives isn't found, and has the key of what is then to be put in.
+        None => query.append(cstr!("expires"), over),
+        Some(expected) => {
+            query.append(cstr!("value"), binary(expected));
+            query.append(cstr!("expires"), rawdoc! { "$not": over });
         }
-        let mut query = RawDocumentBuf::new();
-        query.append(cstr!("_id"), binary(bounded(entry.key()).as_bytes()));
-        updates.push(rawdoc! { "q": query, "u": document, "upsert": true });
     }
-    let mut command = rawdoc! { "update": collection, "updates": updates, "ordered": false };
+    let document = document(swap.entry(), now);
+    let update = rawdoc! { "q": query, "u": document, "upsert": swap.expected().is_none() };
+    updates(collection, [update], concern)
+}
+
+fn updates(
+    collection: &str,
+    updates: impl IntoIterator<Item = RawDocumentBuf>,
+    concern: Option<&RawDocumentBuf>,
+) -> RawDocumentBuf {
+    let mut list = RawArrayBuf::new();
+    updates.into_iter().for_each(|update| list.push(update));
+    let mut command = rawdoc! { "update": collection, "updates": list, "ordered": false };
     if let Some(concern) = concern {
         command.append(cstr!("writeConcern"), concern.clone());
     }
     command
+}
+
+/// An entry without its key.
+fn document(entry: &Entry, now: Duration) -> RawDocumentBuf {
+    let mut document = RawDocumentBuf::new();
+    document.append(cstr!("value"), binary(entry.value()));
+    if let Some(ttl) = entry.ttl() {
+        document.append(cstr!("expires"), expires(now, ttl));
+    }
+    document
+}
+
+/// What finds the document of an entry's key.
+fn query(entry: &Entry) -> RawDocumentBuf {
+    let mut query = RawDocumentBuf::new();
+    query.append(cstr!("_id"), binary(bounded(entry.key()).as_bytes()));
+    query
+}
+
+/// A time that isn't later.
+fn time(now: Duration) -> DateTime {
+    DateTime::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn binary(bytes: &[u8]) -> RawBinaryRef<'_> {
@@ -153,6 +197,9 @@ pub(super) fn take(
     Ok(())
 }
 
+/// `DuplicateKey`.
+pub(super) const DUPLICATE: i32 = 11_000;
+
 /// An update of a command that failed.
 #[derive(Debug)]
 pub(super) struct Rejected {
@@ -165,7 +212,7 @@ pub(super) struct Rejected {
 impl Rejected {
     /// Whether two writes of a new key met: the one that came second can be done again.
     pub(super) fn met_another(&self) -> bool {
-        self.code == 11000
+        self.code == i64::from(DUPLICATE)
     }
 }
 
@@ -197,7 +244,8 @@ pub(super) fn rejected(reply: &Document) -> Result<Vec<Rejected>, BoxError> {
     Ok(rejected.collect())
 }
 
-fn number(document: &Document, name: &str) -> i64 {
+/// A number in a reply; -1 where there is none.
+pub(super) fn number(document: &Document, name: &str) -> i64 {
     match document.get(name) {
         Some(Bson::Int32(number)) => (*number).into(),
         Some(Bson::Int64(number)) => *number,

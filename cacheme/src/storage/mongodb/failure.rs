@@ -32,9 +32,15 @@ impl Failure {
         matches!(self.code(), Some(85 | 86))
     }
 
+    /// Whether another process put the same document in at the same moment.
+    pub(super) fn met_another(&self) -> bool {
+        self.code() == Some(super::document::DUPLICATE)
+    }
+
     fn code(&self) -> Option<i32> {
         match &*self.0.kind {
             ErrorKind::Command(error) => Some(error.code),
+            ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@
 //! dropped, and keeps one that is dropped while it waits for a connection in its queue.
 
 mod builder;
+mod bus;
 mod collection;
 mod document;
 mod failure;
@@ -25,6 +26,7 @@ use mongodb::{Collection, Database};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
+use self::bus::MongodbBus;
 use self::failure::Failure;
 use super::driver::background::Background;
 use super::driver::batch;
@@ -32,9 +34,12 @@ use super::driver::course::Courses;
 use super::driver::server_clock::{ServerClock, Timed};
 use super::driver::sweep::Sweep;
 use super::driver::table::Table;
-use super::{Entry, Storage, StorageFuture};
+use super::driver::together::AT_ONCE;
+use super::{Entry, Storage, StorageFuture, Swap};
+use crate::bus::Bus;
 use crate::error::BoxError;
 use crate::key::Key;
+use crate::together::together;
 
 /// Entries in a collection of MongoDB, one document each:
 /// `{ _id: BinData(key), value: BinData, expires: Date or absent }`.
@@ -68,6 +73,12 @@ use crate::key::Key;
 /// A collection that isn't ours is refused, and left as it is: a view, a capped one, one with
 /// another index of `expires`, and one whose first or last document by `_id` has other types than
 /// these.
+///
+/// # The bus
+///
+/// It carries [invalidations](crate::Cacheme::connect_bus) by a change stream of the collection `cacheme_bus`, named like the
+/// entries' one, in which 64 small documents are replaced in turn; the first message makes it. So the server is one of a replica set, or of a
+/// sharded cluster. It is listened to at the primary, whatever `readPreference` says.
 ///
 /// Cloning shares the connections, which close when the last clone is dropped.
 ///
@@ -224,6 +235,31 @@ impl Core {
         Ok(met)
     }
 
+    /// Swaps entries, each by a command: the reply to several doesn't say which of them found what they expect.
+    async fn swap(&self, swaps: &[Swap]) -> Result<Vec<bool>, BoxError> {
+        self.ready().await?;
+        let mut swapped = Vec::with_capacity(swaps.len());
+        for swaps in swaps.chunks(AT_ONCE) {
+            swapped.extend(self.swap_at_once(swaps).await?);
+        }
+        Ok(swapped)
+    }
+
+    async fn swap_at_once(&self, swaps: &[Swap]) -> Result<Vec<bool>, BoxError> {
+        let swapping = swaps.iter().map(|swap| async move {
+            let (name, concern) = (self.collection.name(), self.concern.as_ref());
+            let command = document::swap(name, swap, self.time()?, concern);
+            let reply = self.database().run_raw_command(command).await;
+            let reply = reply.map_err(Failure::new)?;
+            match document::rejected(&reply)?.first() {
+                None => Ok(document::number(&reply, "n") > 0),
+                Some(rejected) if rejected.met_another() => Ok(false),
+                Some(rejected) => Err(rejected.to_string().into()),
+            }
+        });
+        together(swapping).await.into_iter().collect()
+    }
+
     async fn delete(&self, keys: &[Key]) -> Result<(), BoxError> {
         self.ready().await?;
         for keys in document::KEYS.chunks(keys, document::key_room) {
@@ -282,12 +318,32 @@ impl Storage for MongodbStorage {
         })
     }
 
+    fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        Box::pin(async move {
+            if swaps.is_empty() {
+                return Ok(Vec::new());
+            }
+            let (core, swaps) = (Arc::clone(&self.core), swaps.to_vec());
+            let swap = async move { core.swap(&swaps).await };
+            self.core.courses.write(swap).await
+        })
+    }
+
+    fn can_swap(&self) -> bool {
+        true
+    }
+
     fn now(&self) -> Option<Duration> {
         self.core.clock.now()
     }
 
     fn parallel_reads(&self) -> Option<usize> {
         Some(self.core.courses.most())
+    }
+
+    fn bus(&self) -> Option<Arc<dyn Bus>> {
+        let core = Arc::clone(&self.core);
+        Some(Arc::new(MongodbBus { core }))
     }
 }
 

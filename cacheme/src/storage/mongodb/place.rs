@@ -51,15 +51,16 @@ pub(super) fn read(
     let url = StorageUrl::parse(url, &ours, &THEIRS)?;
     reach.read(&url)?;
     table.read(&url, "collection")?;
-    // The driver would quote what it can't read, which may be a part of a password.
-    let front = ConnectionString::parse(url.without(&[&ours[..], &THEIRS].concat()));
-    front.map_err(|_| {
-        BadUrl::new(
+    // The driver would quote what it can't read, which may be a part of a password, and panics where a `%` has a
+    // character of several bytes behind it.
+    let front = url.without(&[&ours[..], &THEIRS].concat());
+    if !is_encoded(&front) || ConnectionString::parse(front).is_err() {
+        return Err(BadUrl::new(
             "a MongoDB URL is `mongodb://[user:password@]host[:port][,host[:port]...][/database]` \
              or `mongodb+srv://[user:password@]host[/database]`, with what is special in a name \
              or a password percent-encoded",
-        )
-    })?;
+        ));
+    }
     let string = ConnectionString::parse(url.without(&ours));
     let string = string.map_err(|error| BadUrl::new(&error.kind))?;
     let concern = string.write_concern.as_ref();
@@ -72,6 +73,14 @@ pub(super) fn read(
     }
     url.read("database", database)?;
     Ok(string)
+}
+
+/// Whether two hexadecimal digits follow each `%`.
+fn is_encoded(text: &str) -> bool {
+    let mut behind = text.split('%').skip(1).map(str::as_bytes);
+    behind.all(
+        |behind| matches!(behind, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()),
+    )
 }
 
 /// Looks that the names are such as MongoDB takes.

@@ -23,7 +23,7 @@ use crate::storage::url::{BadUrl, StorageUrl};
 /// How to connect to MariaDB or MySQL; made by [`MysqlStorage::builder`].
 #[derive(Clone)]
 pub struct MysqlStorageBuilder {
-    opts: Result<Opts, BadUrl>,
+    pub(in crate::storage) opts: Result<Opts, BadUrl>,
     reach: Reach,
     table: Table,
     tls: Tls,
@@ -133,6 +133,8 @@ impl MysqlStorageBuilder {
         let opts = OptsBuilder::from_opts(opts)
             // The URL says where to connect to.
             .prefer_socket(false)
+            // A swap goes by the rows that were changed.
+            .client_found_rows(false)
             // What these are is asked of the server unless they are set, and needn't be: a
             // connection knows the server's limit, and one that the server closed is replaced.
             .max_allowed_packet(Some(1 << 30))

@@ -27,7 +27,7 @@ use super::driver::reach::Reach;
 use super::driver::server_clock::{ServerClock, Timed};
 use super::driver::sweep::Sweep;
 use super::driver::table::Table;
-use super::{Entry, Storage, StorageFuture};
+use super::{Entry, Storage, StorageFuture, Swap};
 use crate::error::BoxError;
 use crate::key::Key;
 
@@ -204,13 +204,23 @@ impl Core {
         Ok(())
     }
 
+    async fn swap(&self, mut lease: Lease, swaps: &[Swap]) -> Result<Vec<bool>, BoxError> {
+        let mut swapped = Vec::with_capacity(swaps.len());
+        for swap in swaps {
+            lease.run(&self.statements.swap(swap)).await?;
+            swapped.push(lease.affected() > 0);
+        }
+        Ok(swapped)
+    }
+
     /// Does a write within the deadline, after those that were abandoned.
-    async fn write<W>(
+    async fn write<W, T>(
         self: &Arc<Self>,
         write: impl FnOnce(Arc<Self>, Lease) -> W + Send,
-    ) -> Result<(), BoxError>
+    ) -> Result<T, BoxError>
     where
-        W: Future<Output = Result<(), BoxError>> + Send + 'static,
+        W: Future<Output = Result<T, BoxError>> + Send + 'static,
+        T: Send + 'static,
     {
         let written = async {
             self.abandoned.over().await;
@@ -255,6 +265,21 @@ impl Storage for MysqlStorage {
             };
             self.core.write(remove).await
         })
+    }
+
+    fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        Box::pin(async move {
+            if swaps.is_empty() {
+                return Ok(Vec::new());
+            }
+            let swaps = swaps.to_vec();
+            let swap = |core: Arc<Core>, lease| async move { core.swap(lease, &swaps).await };
+            self.core.write(swap).await
+        })
+    }
+
+    fn can_swap(&self) -> bool {
+        true
     }
 
     fn now(&self) -> Option<Duration> {

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use mysql_async::Value;
 
 use crate::key::Key;
-use crate::storage::Entry;
 use crate::storage::driver::batch::{Limit, bounded};
 use crate::storage::driver::sweep;
+use crate::storage::{Entry, Swap};
 
 /// What is sent to the server.
 pub(super) enum Statement {
@@ -38,6 +38,11 @@ impl Parameter {
         }
     }
 
+    fn ttl(entry: &Entry) -> Self {
+        let ttl = entry.ttl().map(millis);
+        ttl.map_or(Self::Null, Self::Number)
+    }
+
     fn key(key: &Key) -> Self {
         Self::Bytes(bounded(key).into_owned().into())
     }
@@ -59,6 +64,8 @@ pub(super) struct Statements {
     get: OfKeys,
     remove: OfKeys,
     put: Put,
+    put_absent: Arc<str>,
+    put_over: Arc<str>,
 }
 
 /// A statement about the rows of some keys.
@@ -133,11 +140,10 @@ impl Put {
 
     fn of(&self, entries: &[&Entry]) -> Statement {
         if let [entry] = entries {
-            let ttl = entry.ttl().map(millis);
             let parameters = vec![
                 Parameter::key(entry.key()),
                 Parameter::Bytes(entry.value().clone()),
-                ttl.map_or(Parameter::Null, Parameter::Number),
+                Parameter::ttl(entry),
             ];
             return Statement::Prepared(Arc::clone(&self.one), parameters);
         }
@@ -174,12 +180,24 @@ impl Statements {
         let put = Put::new(format!(
             "INSERT INTO {table} (`key`, `value`, `expires`) VALUES "
         ));
+        // `expires` is set last: it is looked at for both.
+        let put_absent = format!(
+            "INSERT INTO {table} (`key`, `value`, `expires`) VALUES (?, ?, {NOW} + ?) \
+             ON DUPLICATE KEY UPDATE `value` = IF(`expires` <= {NOW}, VALUES(`value`), `value`), \
+             `expires` = IF(`expires` <= {NOW}, VALUES(`expires`), `expires`)"
+        );
+        let put_over = format!(
+            "UPDATE {table} SET `value` = ?, `expires` = {NOW} + ? \
+             WHERE `key` = ? AND `value` = ? AND (`expires` IS NULL OR `expires` > {NOW})"
+        );
         Self {
             name,
             table,
             get,
             remove,
             put,
+            put_absent: put_absent.into(),
+            put_over: put_over.into(),
         }
     }
 
@@ -223,6 +241,21 @@ impl Statements {
     /// for each other in a circle then.
     pub(super) fn put(&self, entries: &[&Entry]) -> Statement {
         self.put.of(entries)
+    }
+
+    /// Swaps an entry: no row is affected when that isn't done.
+    pub(super) fn swap(&self, swap: &Swap) -> Statement {
+        let entry = swap.entry();
+        let (key, ttl) = (Parameter::key(entry.key()), Parameter::ttl(entry));
+        let value = Parameter::Bytes(entry.value().clone());
+        match swap.expected() {
+            None => Statement::Prepared(Arc::clone(&self.put_absent), vec![key, value, ttl]),
+            Some(expected) => {
+                let expected = Parameter::Bytes(expected.clone());
+                let parameters = vec![value, ttl, key, expected];
+                Statement::Prepared(Arc::clone(&self.put_over), parameters)
+            }
+        }
     }
 
     /// Removes a batch of expired rows.

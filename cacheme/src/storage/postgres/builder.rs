@@ -20,7 +20,7 @@ use crate::storage::url::{BadUrl, Parameter, StorageUrl};
 #[derive(Clone)]
 pub struct PostgresStorageBuilder {
     /// For the driver.
-    pub(super) config: Result<Config, BadUrl>,
+    pub(in crate::storage) config: Result<Config, BadUrl>,
     pub(super) reach: Reach,
     pub(super) table: Table,
     pub(super) unlogged: bool,
@@ -93,6 +93,14 @@ impl PostgresStorageBuilder {
     }
 
     fn read(&mut self, url: &str) -> Result<Config, BadUrl> {
+        // The driver would take anything else for options of its own, and quote it in its error.
+        if !["postgresql://", "postgres://"]
+            .iter()
+            .any(|scheme| url.starts_with(scheme))
+        {
+            let problem = "not the URL of a database: one is `postgresql://host/database`";
+            return Err(BadUrl::new(problem));
+        }
         let ours: Vec<&str> = [&Reach::PARAMETERS[..], &Table::PARAMETERS, &Self::OURS].concat();
         let url = StorageUrl::parse(url, &ours, &Self::THEIRS)?;
         self.reach.read(&url)?;

@@ -1,10 +1,13 @@
 //! What clones of a storage share: the connections, and the statements on them.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use futures_core::Stream as _;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio_postgres::types::{ToSql, Type};
@@ -18,14 +21,14 @@ use super::lease::{Lease, Purpose, Rescue, Unsettled};
 use super::schema::Schema;
 use crate::error::BoxError;
 use crate::key::Key;
-use crate::storage::Entry;
 use crate::storage::copies::Copies;
-use crate::storage::driver::batch::{
-    Limit, bounded, by_key, each_once, for_all, last_of_each, size,
-};
+use crate::storage::driver::batch::{Limit, bounded, by_key, each_once, last_of_each, size};
 use crate::storage::driver::reach::Reach;
 use crate::storage::driver::server_clock::{ServerClock, Timed};
 use crate::storage::driver::sweep::Sweep;
+use crate::storage::driver::together::AT_ONCE;
+use crate::storage::{Entry, Swap};
+use crate::together::together;
 
 /// The connections and the table, as clones of a storage share them.
 pub(super) struct Core {
@@ -103,22 +106,33 @@ impl Core {
         self.lease(Purpose::Write).await
     }
 
-    /// Runs one statement.
+    /// Runs one statement, and gives `take` each row as it arrives. A row is dropped before the next one is made, so
+    /// that the allocator has its memory for that.
     async fn query(
         &self,
         lease: &Lease,
         statement: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<Row>, BoxError> {
+        mut take: impl FnMut(&Row) -> Result<(), BoxError>,
+    ) -> Result<(), BoxError> {
         let rows = async {
             if !self.prepare {
-                return lease.query_typed(statement, parameters).await;
+                let parameters = parameters.iter().cloned();
+                return lease.query_typed_raw(statement, parameters).await;
             }
             let (values, types): (Vec<_>, Vec<_>) = parameters.iter().cloned().unzip();
             let prepared = lease.prepare_typed_cached(statement, &types).await?;
-            lease.query(&prepared, &values).await
+            lease.query_raw(&prepared, values).await
         };
-        rows.await.map_err(|error| explain(&error))
+        let rows = rows.await.map_err(|error| explain(&error))?;
+        let mut rows = pin!(rows);
+        let mut taken = Ok(());
+        // To the end in any case: the connection goes back to the pool.
+        while let Some(row) = poll_fn(|cx| rows.as_mut().poll_next(cx)).await {
+            let row = row.map_err(|error| explain(&error))?;
+            taken = taken.and_then(|()| take(&row));
+        }
+        taken
     }
 
     pub(super) async fn get(
@@ -131,27 +145,43 @@ impl Core {
             let key = bounded(key);
             let key = key.as_bytes();
             let parameters = [parameter(&key, Type::BYTEA)];
-            let rows = self.query(lease, &self.schema.get, &parameters).await?;
-            let value = rows.first().map(|row| row.try_get(0)).transpose()?;
-            return Ok(vec![value.map(Bytes::copy_from_slice)]);
+            let mut value = None;
+            let take = |row: &Row| {
+                value = Some(Bytes::copy_from_slice(row.try_get(0)?));
+                Ok(())
+            };
+            let taken = self.query(lease, &self.schema.get, &parameters, take);
+            return taken.await.map(|()| vec![value]);
         }
-        let asked = each_once(keys);
-        let mut found = Vec::with_capacity(asked.len());
-        let mut copies = Copies::of(asked.len());
-        for chunk in Self::LIMIT.chunks(&asked, |key| key.as_str().len()) {
-            let keys: Vec<_> = chunk.iter().map(|key| bounded(key)).collect();
+        let mut copies = Copies::of(keys.len());
+        let mut found = vec![None; keys.len()];
+        let mut rest = &mut found[..];
+        for keys in Self::LIMIT.chunks(keys, |key| key.as_str().len()) {
+            let (found, others) = rest.split_at_mut(keys.len());
+            rest = others;
+            let keys: Vec<_> = keys.iter().map(bounded).collect();
             let keys: Vec<_> = keys.iter().map(|key| key.as_bytes()).collect();
             let parameters = [parameter(&keys, Type::BYTEA_ARRAY)];
-            let rows = self.query(lease, &self.schema.get_many, &parameters);
-            let rows = rows.await?;
-            let mut values = by_key::<&[u8], &[u8]>(rows.len());
-            for row in &rows {
-                values.insert(row.try_get(0)?, row.try_get(1)?);
+            let (mut places, mut twins) = (by_key::<&[u8], usize>(keys.len()), Vec::new());
+            for (place, key) in keys.iter().enumerate() {
+                if let Some(twin) = places.insert(key, place) {
+                    twins.push((twin, place));
+                }
             }
-            let value = |key| values.get(key).map(|value| copies.copy(value));
-            found.extend(keys.into_iter().map(value));
+            let take = |row: &Row| {
+                let place = places.get(row.try_get::<_, &[u8]>(0)?);
+                let place = place.ok_or("the server has other keys than it was asked for")?;
+                found[*place] = Some(copies.copy(row.try_get(1)?));
+                Ok(())
+            };
+            let taken = self.query(lease, &self.schema.get_many, &parameters, take);
+            taken.await?;
+            for (twin, place) in twins.into_iter().rev() {
+                let value = found[place].clone();
+                found[twin] = value;
+            }
         }
-        Ok(for_all(keys, asked, found))
+        Ok(found)
     }
 
     pub(super) async fn put(&self, lease: &Lease, entries: &[Entry]) -> Result<(), BoxError> {
@@ -170,9 +200,45 @@ impl Core {
                 parameter(&values, Type::BYTEA_ARRAY),
                 parameter(&millis, Type::INT8_ARRAY),
             ];
-            self.query(lease, &self.schema.put, &parameters).await?;
+            let put = self.query(lease, &self.schema.put, &parameters, |_| Ok(()));
+            put.await?;
         }
         Ok(())
+    }
+
+    /// Swaps entries, many on their way at once. Each is a transaction, so that nobody waits in a circle.
+    pub(super) async fn swap(&self, lease: &Lease, swaps: &[Swap]) -> Result<Vec<bool>, BoxError> {
+        let mut swapped = Vec::with_capacity(swaps.len());
+        for swaps in swaps.chunks(AT_ONCE) {
+            swapped.extend(self.swap_at_once(lease, swaps).await?);
+        }
+        Ok(swapped)
+    }
+
+    async fn swap_at_once(&self, lease: &Lease, swaps: &[Swap]) -> Result<Vec<bool>, BoxError> {
+        let swapping = swaps.iter().map(|swap| async move {
+            let (key, entry) = (bounded(swap.entry().key()), swap.entry());
+            let (key, value, millis) = (key.as_bytes(), &**entry.value(), millis(entry));
+            let expected = swap.expected().map(|expected| &**expected);
+            let mut parameters = vec![
+                parameter(&key, Type::BYTEA),
+                parameter(&value, Type::BYTEA),
+                parameter(&millis, Type::INT8),
+            ];
+            let mut statement = &self.schema.put_absent;
+            if expected.is_some() {
+                parameters.push(parameter(&expected, Type::BYTEA));
+                statement = &self.schema.put_over;
+            }
+            let mut swapped = false;
+            let take = |_: &Row| {
+                swapped = true;
+                Ok(())
+            };
+            self.query(lease, statement, &parameters, take).await?;
+            Ok(swapped)
+        });
+        together(swapping).await.into_iter().collect()
     }
 
     pub(super) async fn remove(&self, lease: &Lease, keys: &[Key]) -> Result<(), BoxError> {
@@ -181,7 +247,8 @@ impl Core {
         for chunk in Self::LIMIT.chunks(&keys, |key| key.len()) {
             let keys: Vec<_> = chunk.iter().map(|key| key.as_bytes()).collect();
             let parameters = [parameter(&keys, Type::BYTEA_ARRAY)];
-            self.query(lease, &self.schema.remove, &parameters).await?;
+            let removed = self.query(lease, &self.schema.remove, &parameters, |_| Ok(()));
+            removed.await?;
         }
         Ok(())
     }
@@ -196,10 +263,15 @@ impl Timed for Core {
         let operation = async {
             let lease = self.lease(Purpose::Read).await?;
             let time = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
-            let rows = self.query(&lease, time, &[]).await;
+            let mut micros = None;
+            let take = |row: &Row| {
+                micros = Some(row.try_get::<_, i64>(0)?);
+                Ok(())
+            };
+            let asked = self.query(&lease, time, &[], take).await;
             lease.end();
-            let rows = rows?;
-            let micros: i64 = rows.first().ok_or("the server has no time")?.try_get(0)?;
+            asked?;
+            let micros = micros.ok_or("the server has no time")?;
             Ok(Duration::from_micros(u64::try_from(micros)?))
         };
         self.reach.within(operation).await

@@ -28,7 +28,7 @@ use self::lease::Purpose;
 use super::driver::background::Background;
 use super::driver::server_clock::ServerClock;
 use super::driver::sweep;
-use super::{Entry, Storage, StorageFuture};
+use super::{Entry, Storage, StorageFuture, Swap};
 use crate::bus::Bus;
 use crate::error::BoxError;
 use crate::key::Key;
@@ -208,6 +208,26 @@ impl Storage for PostgresStorage {
             };
             core.reach.within(operation).await
         })
+    }
+
+    fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        Box::pin(async move {
+            if swaps.is_empty() {
+                return Ok(Vec::new());
+            }
+            let core = &*self.core;
+            let operation = async {
+                let lease = core.lease_to_write().await?;
+                let swapped = core.swap(&lease, swaps).await;
+                lease.end();
+                swapped
+            };
+            core.reach.within(operation).await
+        })
+    }
+
+    fn can_swap(&self) -> bool {
+        true
     }
 
     fn now(&self) -> Option<Duration> {

@@ -23,6 +23,10 @@ pub(super) struct Schema {
     pub(super) get_many: String,
     /// Puts keys `$1` with values `$2` for so many milliseconds `$3`.
     pub(super) put: String,
+    /// Puts key `$1` with value `$2` for so many milliseconds `$3` where it isn't there.
+    pub(super) put_absent: String,
+    /// The same where its value is `$4`.
+    pub(super) put_over: String,
     /// Removes keys `$1`.
     pub(super) remove: String,
     pub(super) sweep: String,
@@ -74,6 +78,19 @@ impl Schema {
                  FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) AS e (key, value, millis) \
                  ON CONFLICT (key) DO UPDATE \
                  SET value = excluded.value, expires = excluded.expires"
+            ),
+            put_absent: format!(
+                "INSERT INTO {name} AS old (key, value, expires) \
+                 VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond') \
+                 ON CONFLICT (key) DO UPDATE \
+                 SET value = excluded.value, expires = excluded.expires \
+                 WHERE old.expires <= clock_timestamp() RETURNING true"
+            ),
+            put_over: format!(
+                "UPDATE {name} SET value = $2, \
+                 expires = clock_timestamp() + $3 * interval '1 millisecond' \
+                 WHERE key = $1 AND value = $4 \
+                 AND (expires IS NULL OR expires > clock_timestamp()) RETURNING true"
             ),
             remove: format!(
                 "DELETE FROM {name} WHERE key = ANY(ARRAY(\

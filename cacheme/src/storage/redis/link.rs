@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::address::Endpoint;
 use super::client::{Access, Attempts, Connected, explained, not_connected};
-use super::command::{Command, custom, named};
+use super::command::{Command, astray, custom, named};
 use crate::error::BoxError;
 use crate::key::Key;
 use crate::storage::driver::batch::Limit;
@@ -120,7 +120,8 @@ impl Link {
             // As it came: fred would look at each value whether it is text.
             let names = names.into_iter().map(Value::from).collect();
             let answer = sending.client.custom_raw(custom("MGET"), names).await;
-            found.extend(self.noticed(&sending, answer.and_then(values))?);
+            let values = answer.and_then(|answer| values(answer, keys.len()));
+            found.extend(self.noticed(&sending, values)?);
         }
         Ok(found)
     }
@@ -168,6 +169,7 @@ impl Link {
         let sending = self.sending(until)?;
         if let ([command], false) = (commands, asking) {
             let answer = command.send(&sending.client, room).await;
+            let answer = answer.and_then(|answer| command.fits(answer));
             return self
                 .noticed(&sending, answer)
                 .map(|answer| vec![Ok(answer)]);
@@ -186,7 +188,12 @@ impl Link {
         let mut answers = pipeline.try_all::<Value>().await;
         let each = 1 + usize::from(asking);
         let answers = if answers.len() == commands.len() * each {
-            Ok(answers.into_iter().skip(each - 1).step_by(each).collect())
+            let answers = answers.into_iter().skip(each - 1).step_by(each);
+            let answers = answers.zip(commands).map(|(answer, command)| match answer {
+                Ok(answer) => command.fits(answer).map(Ok),
+                refused => Ok(refused),
+            });
+            answers.collect()
         } else {
             // Nothing was sent, or the connection broke.
             Err(match answers.pop() {
@@ -247,13 +254,21 @@ impl Link {
         Ok(Sending { client, connected })
     }
 
-    /// Notices what becomes of a command, and gives a connection up that isn't answered on.
+    /// Notices what becomes of a command, and gives a connection up that isn't answered on, or on which answers went
+    /// astray: from then on each command would get that of another one.
     fn noticed<T>(&self, sending: &Sending, outcome: Result<T, FredError>) -> Result<T, FredError> {
-        let silent = |error: &FredError| *error.kind() == ErrorKind::Timeout;
+        let kind = outcome.as_ref().err().map(FredError::kind);
         let Sending { connected, .. } = sending;
-        if !outcome.as_ref().is_err_and(silent) {
-            self.unanswered.store(0, Ordering::Relaxed);
-        } else if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= Self::SILENCE {
+        let is_lost = match kind {
+            Some(ErrorKind::Timeout) => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= Self::SILENCE
+            }
+            kind => {
+                self.unanswered.store(0, Ordering::Relaxed);
+                kind == Some(&ErrorKind::Protocol)
+            }
+        };
+        if is_lost {
             let is_this = |other: Arc<Connected>| Arc::ptr_eq(&other, connected);
             if self.connected().is_some_and(is_this) {
                 // Only a wrong configuration fails here, and this one was right before.
@@ -303,8 +318,8 @@ impl Link {
     }
 }
 
-/// The values of an answer to `MGET`.
-fn values(answer: Resp3Frame) -> Result<Vec<Option<Bytes>>, FredError> {
+/// The values of an answer to `MGET` of so many keys.
+fn values(answer: Resp3Frame, keys: usize) -> Result<Vec<Option<Bytes>>, FredError> {
     let value = |frame| match frame {
         Resp3Frame::BlobString { data, .. } => Ok(Some(data)),
         Resp3Frame::Null => Ok(None),
@@ -312,7 +327,10 @@ fn values(answer: Resp3Frame) -> Result<Vec<Option<Bytes>>, FredError> {
         other => other.try_into().and_then(Value::convert),
     };
     match answer {
-        Resp3Frame::Array { data, .. } => data.into_iter().map(value).collect(),
-        other => other.try_into().and_then(Value::convert),
+        Resp3Frame::Array { data, .. } if data.len() == keys => {
+            data.into_iter().map(value).collect()
+        }
+        // An error says what it says.
+        other => Value::try_from(other).and_then(|_| Err(astray())),
     }
 }

@@ -14,7 +14,6 @@ mod pool;
 mod sentinel;
 mod servers;
 mod target;
-mod together;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -31,7 +30,7 @@ use super::driver::background::Background;
 use super::driver::reach::{Reach, reach_setters};
 use super::driver::server_clock::ServerClock;
 use super::url::BadUrl;
-use super::{Entry, Storage, StorageFuture};
+use super::{Entry, Storage, StorageFuture, Swap};
 use crate::bus::Bus;
 use crate::error::BoxError;
 use crate::key::Key;
@@ -80,6 +79,12 @@ impl RedisStorage {
 
 impl RedisStorageBuilder {
     reach_setters!();
+
+    /// What is wrong with the URL.
+    #[cfg(any(fuzzing, test))]
+    pub(super) fn problem(&self) -> Option<&BadUrl> {
+        self.target.as_ref().err()
+    }
 
     /// Sets the PEM file of the certificates to trust, instead of those that the system trusts. For
     /// URLs of TLS only.
@@ -145,6 +150,14 @@ impl Storage for RedisStorage {
 
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
         Box::pin(self.servers.remove(keys))
+    }
+
+    fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        Box::pin(self.servers.swap(swaps))
+    }
+
+    fn can_swap(&self) -> bool {
+        true
     }
 
     fn now(&self) -> Option<Duration> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fred::error::Error as FredError;
+use fred::types::Value;
 use fred::util::redis_keyslot;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -15,9 +16,10 @@ use super::address::Endpoint;
 use super::client::{Access, Attempts};
 use super::command::Command;
 use super::link::Link;
-use super::together::{grouped, together};
 use crate::error::BoxError;
 use crate::key::Key;
+use crate::storage::driver::together::grouped;
+use crate::together::together;
 
 /// Some links to the same server, at least one.
 pub(super) struct Pool {
@@ -105,21 +107,25 @@ impl Pool {
         Ok(found)
     }
 
-    /// Writes entries, each key given once: one pipeline on each connection.
-    pub(super) async fn put(
+    /// Does commands, each of a key of its own, and gives what became of each: one pipeline on each connection.
+    pub(super) async fn run(
         &self,
-        commands: &[Command<'_>],
+        commands: impl Iterator<Item = Command<'_>>,
         until: Instant,
-    ) -> Result<(), BoxError> {
-        let commands = commands.iter().copied();
-        let groups = grouped(commands, |command| self.number(command.key()));
-        let writing = groups.into_iter().map(|commands| async move {
-            let link = self.link(commands[0].key());
-            let answers = link.run(&commands, false, until).await;
-            let refused = answers.into_iter().find_map(Result::err);
-            refused.map_or(Ok(()), |error| Err(link.explained(&error)))
+    ) -> Vec<Result<Value, BoxError>> {
+        let groups = grouped(commands.enumerate(), |(_, command)| {
+            self.number(command.key())
         });
-        together(writing).await.into_iter().collect()
+        let running = groups.into_iter().map(|group| async move {
+            let (places, commands): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+            let link = self.link(commands[0].key());
+            let answers = link.run(&commands, false, until).await.into_iter();
+            let answers = answers.map(|answer| answer.map_err(|error| link.explained(&error)));
+            places.into_iter().zip(answers.collect::<Vec<_>>())
+        });
+        let mut answers: Vec<_> = together(running).await.into_iter().flatten().collect();
+        answers.sort_unstable_by_key(|(place, _)| *place);
+        answers.into_iter().map(|(_, answer)| answer).collect()
     }
 
     /// Removes keys, each given once: one `DEL` on each connection.

@@ -11,8 +11,8 @@ use super::address::{Address, Endpoint};
 use super::client::Access;
 use super::link::Link;
 use super::target::Sentinels;
-use super::together::first;
 use crate::error::BoxError;
+use crate::storage::driver::together::first;
 
 /// The sentinels of a master, and how they and it are reached.
 #[derive(Clone)]

@@ -11,18 +11,18 @@ use tokio::time::Instant;
 use super::address::Endpoint;
 use super::client::{Access, Attempts, not_connected};
 use super::cluster::Cluster;
-use super::command::Command;
+use super::command::{Command, is_swapped};
 use super::link::Link;
 use super::pool::Pool;
 use super::sentinel::Watch;
 use super::target::Form;
 use crate::error::BoxError;
 use crate::key::Key;
-use crate::storage::Entry;
 use crate::storage::driver::background::Background;
 use crate::storage::driver::batch::{each_once, for_all, last_of_each};
 use crate::storage::driver::reach::Reach;
 use crate::storage::driver::server_clock::{ServerClock, Timed};
+use crate::storage::{Entry, Swap};
 
 /// What the clones of a storage share.
 pub(super) struct Servers {
@@ -157,13 +157,26 @@ impl Servers {
 
     pub(super) async fn put(&self, entries: &[Entry]) -> Result<(), BoxError> {
         let last = last_of_each(entries);
-        let commands = last.into_iter().map(Command::Put);
+        done(self.run(last.into_iter().map(Command::Put)).await)
+    }
+
+    pub(super) async fn swap(&self, swaps: &[Swap]) -> Result<Vec<bool>, BoxError> {
+        let answers = self.run(swaps.iter().map(Command::Swap)).await.into_iter();
+        answers
+            .map(|answer| answer.map(|answer| is_swapped(&answer)))
+            .collect()
+    }
+
+    /// Does commands, each of a key of its own, and gives what became of each.
+    async fn run(
+        &self,
+        commands: impl Iterator<Item = Command<'_>>,
+    ) -> Vec<Result<Value, BoxError>> {
         match &self.setup {
             Setup::One { pool, .. } | Setup::Watched { pool, .. } => {
-                let commands: Vec<_> = commands.collect();
-                pool.put(&commands, self.until()).await
+                pool.run(commands, self.until()).await
             }
-            Setup::Cluster(cluster) => done(cluster.run(commands, self.until()).await),
+            Setup::Cluster(cluster) => cluster.run(commands, self.until()).await,
         }
     }
 

@@ -60,13 +60,14 @@ impl Connection {
         Ok(())
     }
 
-    fn make(&self, change: &Change) -> Result<(), BoxError> {
+    /// Makes a change, and says which of its swaps were made.
+    fn make(&self, change: &Change, now: u64) -> Result<Vec<bool>, BoxError> {
+        let mut swapped = Vec::new();
         match change {
             Change::Put(entries) => {
                 let mut put = self.raw.prepare_cached(&self.put)?;
                 for (key, expires, value) in entries {
-                    let expires = (*expires != NEVER).then(|| signed(*expires));
-                    put.execute(params![key.as_str(), &value[..], expires])?;
+                    put.execute(params![key.as_str(), &value[..], end(*expires)])?;
                 }
             }
             Change::Remove(keys) => {
@@ -75,8 +76,24 @@ impl Connection {
                     remove.execute([key.as_str()])?;
                 }
             }
+            Change::Swap(swaps) => {
+                let mut find = self.raw.prepare_cached(&self.find)?;
+                let mut put = self.raw.prepare_cached(&self.put)?;
+                for (key, expires, value, expected) in swaps {
+                    let is_expected = |row: &rusqlite::Row<'_>| {
+                        let there = row.get_ref(0)?.as_bytes().ok();
+                        Ok(expected.is_some() && there == expected.as_deref())
+                    };
+                    let there = find.query_row(params![key.as_str(), signed(now)], is_expected);
+                    let is_so = there.optional()?.unwrap_or(expected.is_none());
+                    if is_so {
+                        put.execute(params![key.as_str(), &value[..], end(*expires)])?;
+                    }
+                    swapped.push(is_so);
+                }
+            }
         }
-        Ok(())
+        Ok(swapped)
     }
 
     /// Takes out what expired first.
@@ -97,6 +114,11 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// The column of when an entry expires.
+fn end(expires: u64) -> Option<i64> {
+    (expires != NEVER).then(|| signed(expires))
 }
 
 /// SQLite's integers are signed.
@@ -127,13 +149,13 @@ impl Engine for Connection {
         }
     }
 
-    fn commit(&mut self, changes: &[&Change], now: u64) -> Result<(), BoxError> {
+    fn commit(&mut self, changes: &[&Change], now: u64) -> Result<Vec<Vec<bool>>, BoxError> {
         let _end = End(self);
-        for change in changes {
-            self.make(change)?;
-        }
+        let made = changes.iter().map(|change| self.make(change, now));
+        let swapped = made.collect::<Result<_, _>>()?;
         self.sweep(Sweep::of(changes), now)?;
-        self.run("COMMIT")
+        self.run("COMMIT")?;
+        Ok(swapped)
     }
 }
 

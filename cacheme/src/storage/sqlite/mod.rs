@@ -112,7 +112,7 @@ impl SqliteStorageBuilder {
     settings_setters!();
 
     /// Takes what a URL says.
-    fn read(url: &str) -> Result<Self, BadUrl> {
+    pub(super) fn read(url: &str) -> Result<Self, BadUrl> {
         let ours = [&["create", "durable", "table"][..], &Settings::PARAMETERS].concat();
         let url = StorageUrl::parse(url, &ours, &[])?;
         let mut builder = SqliteStorage::builder(url.path("db")?);

@@ -214,10 +214,11 @@ async fn has_no_more_connections_than_its_pool_and_closes_them_with_the_last_clo
             let _ = reader.await;
         }
     }
+    // One more for a bus, and two of the driver's own.
     let open = count("current") - before;
-    assert!(open <= 3 + 2, "{open} connections");
+    assert!(open <= 3 + 1 + 2, "{open} connections");
     let made = count("totalCreated") - ever;
-    assert!(made <= 3 + 2 + 1, "{made} connections were made");
+    assert!(made <= 3 + 1 + 2 + 1, "{made} connections were made");
     drop(storage);
     eventually("they are closed", PATIENCE, async || {
         count("current") <= before

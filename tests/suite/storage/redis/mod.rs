@@ -1,7 +1,9 @@
 //! Redis, through a real server.
 
+mod astray;
 mod cluster;
 mod damage;
+mod history;
 mod outage;
 mod place;
 mod queue;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use cacheme::storage::SqliteStorage;
 use cacheme::testing::Conformance;
-use cacheme::{Entry, Key, Storage, StorageFuture};
+use cacheme::{Entry, Key, Storage, StorageFuture, Swap};
 use tokio::task::JoinSet;
 
 use super::{count, raw};
@@ -34,6 +34,14 @@ impl Storage for Turns {
 
     fn remove_many<'a>(&'a self, keys: &'a [Key]) -> StorageFuture<'a, ()> {
         self.next().remove_many(keys)
+    }
+
+    fn swap_many<'a>(&'a self, swaps: &'a [Swap]) -> StorageFuture<'a, Vec<bool>> {
+        self.next().swap_many(swaps)
+    }
+
+    fn can_swap(&self) -> bool {
+        true
     }
 }
 

@@ -23,9 +23,10 @@ use super::client::{Access, Attempts};
 use super::command::Command;
 use super::link::Link;
 use super::pool::Pool;
-use super::together::{first, grouped, together};
 use crate::error::BoxError;
 use crate::key::Key;
+use crate::storage::driver::together::{first, grouped};
+use crate::together::together;
 
 /// The nodes of a cluster, as far as they are known.
 pub(super) struct Cluster {
