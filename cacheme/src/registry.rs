@@ -18,7 +18,6 @@ pub(crate) struct TypeMap {
 struct Link(OnceLock<Box<Entry>>);
 
 struct Entry<T: ?Sized = dyn Any + Send + Sync> {
-    id: TypeId,
     next: Link,
     value: T,
 }
@@ -45,11 +44,10 @@ impl TypeMap {
     /// The value of type `T`, if there is one.
     #[inline]
     pub(crate) fn get<T: Any>(&self) -> Option<&T> {
-        let id = TypeId::of::<T>();
-        let mut link = self.bucket(id);
+        let mut link = self.bucket(TypeId::of::<T>());
         while let Some(entry) = link.0.get() {
-            if entry.id == id {
-                return entry.value.downcast_ref();
+            if let Some(value) = entry.value.downcast_ref() {
+                return Some(value);
             }
             link = &entry.next;
         }
@@ -58,17 +56,15 @@ impl TypeMap {
 
     /// Puts `value` in, and says whether it is there now: not if there was one of its type.
     pub(crate) fn insert<T: Any + Send + Sync>(&self, value: T) -> bool {
-        let id = TypeId::of::<T>();
-        let mut link = self.bucket(id);
+        let mut link = self.bucket(TypeId::of::<T>());
         let mut entry: Box<Entry> = Box::new(Entry {
-            id,
             next: Link::default(),
             value,
         });
         while let Err(back) = link.0.set(entry) {
             entry = back;
             if let Some(there) = link.0.get() {
-                if there.id == id {
+                if there.value.is::<T>() {
                     return false;
                 }
                 link = &there.next;

@@ -1,11 +1,12 @@
 //! Figures: what a node was asked for and what its tiers answered.
 //!
-//! Counting costs a hit one relaxed add on a cache line that threads seldom share ([`striped`]);
+//! Counting costs a hit one load and one store in a cache line that most threads have to themselves ([`striped`]);
 //! everything else is worked out when somebody asks for a [`Stats`].
 
 mod counters;
 mod snapshot;
 mod striped;
+mod thread;
 
 pub(crate) use self::counters::{NodeCounters, NodeEvent, TierCounters};
 pub use self::snapshot::{NodeStats, Stats, TierStats};
