@@ -253,6 +253,7 @@ impl Line {
             Some((origin, _)) if origin == self.origin => {}
             Some((_, Message::Ping)) => {}
             Some((_, Message::Keys(digests))) => self.tags.end_keys(&digests),
+            Some((_, Message::Changed(digests))) => self.tags.change_keys(&digests),
             Some((_, Message::Tag(scope, name))) => self.tags.invalidate(scope, &name),
             Some((_, Message::Node(digest))) => self.tags.end_node(digest),
             // Whatever it was meant to be.

@@ -8,11 +8,17 @@ use std::fmt::Write;
 /// The channel of all runtimes that use a bus.
 pub(super) const CHANNEL: &str = "cacheme:v1:invalidations";
 
+/// Stands for who isn't a runtime.
+#[cfg(feature = "redis")]
+pub(crate) const OTHERS: u64 = 0;
+
 /// An invalidation, or a sign of life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
     /// The values of keys with these digests.
     Keys(Vec<u64>),
+    /// The same of keys that others than runtimes changed, in a remote storage that has what is new.
+    Changed(Vec<u64>),
     /// The values of a tag, under the prefix whose scope this is.
     Tag(u64, String),
     /// The values of the node of this digest.
@@ -24,23 +30,11 @@ pub(crate) enum Message {
 }
 
 impl Message {
-    /// As many digests as go into one text.
-    const KEYS: usize = 200;
-
     /// The texts of the message, from a runtime of this number.
     pub(crate) fn texts(&self, origin: u64) -> Vec<String> {
         match self {
-            Self::Keys(digests) => {
-                let texts = digests.chunks(Self::KEYS).map(|digests| {
-                    let mut text = format!("{origin:x} key");
-                    for digest in digests {
-                        // Writing to a string doesn't fail.
-                        let _ = write!(text, " {digest:x}");
-                    }
-                    text
-                });
-                texts.collect()
-            }
+            Self::Keys(digests) => texts_of(&format!("{origin:x} key"), digests),
+            Self::Changed(digests) => texts_of(&format!("{origin:x} changed"), digests),
             Self::Tag(scope, name) => vec![format!("{origin:x} tag {scope:x} {name}")],
             Self::Node(digest) => vec![format!("{origin:x} node {digest:x}")],
             Self::Everything => vec![format!("{origin:x} all")],
@@ -55,6 +49,7 @@ impl Message {
         let (kind, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         let message = match kind {
             "key" => Self::Keys(rest.split(' ').map(hex).collect::<Option<_>>()?),
+            "changed" => Self::Changed(rest.split(' ').map(hex).collect::<Option<_>>()?),
             "tag" => {
                 let (scope, name) = rest.split_once(' ')?;
                 Self::Tag(hex(scope)?, name.to_owned())
@@ -68,6 +63,20 @@ impl Message {
     }
 }
 
+/// Texts that begin so, with as many digests as fit.
+fn texts_of(start: &str, digests: &[u64]) -> Vec<String> {
+    const MOST: usize = 200;
+    let texts = digests.chunks(MOST).map(|digests| {
+        let mut text = start.to_owned();
+        for digest in digests {
+            // Writing to a string doesn't fail.
+            let _ = write!(text, " {digest:x}");
+        }
+        text
+    });
+    texts.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +86,7 @@ mod tests {
         let tag = Message::Tag(7, "tenant: é 1".to_owned());
         for message in [
             Message::Keys(vec![1, u64::MAX]),
+            Message::Changed(vec![2]),
             tag,
             Message::Node(8),
             Message::Everything,

@@ -9,6 +9,8 @@ mod message;
 
 pub(crate) use self::follower::{Follower, Telling};
 pub(crate) use self::message::Message;
+#[cfg(feature = "redis")]
+pub(crate) use self::message::OTHERS;
 
 use std::fmt;
 use std::sync::Arc;

@@ -22,7 +22,7 @@ use crate::chain::Remote;
 use crate::codec::Cacheable;
 use crate::error::Result;
 use crate::flight::{Aim, Flights, Group, Hashed, Purpose, Table, Waiting};
-use crate::key::{Key, KeyBatch};
+use crate::key::{Digest, Key, KeyBatch};
 use crate::lease::There;
 use crate::node::Node;
 use crate::runtime::Cacheme;
@@ -224,8 +224,8 @@ impl<N: Node, V: Cacheable<N::Codec>> Looking<'_, N, V> {
         (missing, Looked { since, reasons })
     }
 
-    /// The nodes whose keys can't be written, and the keys of the others, with the digests of their entries.
-    fn keyed(&mut self) -> (Vec<Wanted<N>>, Vec<Key>, Vec<u64>) {
+    /// The nodes whose keys can't be written, and the keys of the others, with their digests.
+    fn keyed(&mut self) -> (Vec<Wanted<N>>, Vec<Key>, Vec<Digest>) {
         let mut keys = self.fetch.chain.keys(self.request.prefix.text());
         let (mut batch, mut digests) = (KeyBatch::of(self.open.len()), Vec::new());
         digests.reserve(self.open.len());

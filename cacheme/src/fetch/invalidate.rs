@@ -88,7 +88,7 @@ pub(super) fn changed<'l>(
         return Message::Keys(Vec::new());
     }
     let keyed = legs.into_iter().filter(|leg| leg.key.is_some());
-    Message::Keys(keyed.map(Leg::digest).collect())
+    Message::Keys(keyed.map(|leg| leg.digest().told).collect())
 }
 
 /// Tells other processes.

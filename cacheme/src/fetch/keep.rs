@@ -271,7 +271,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
             ttl: self.chain().ttl(link, left, self.started.draw(leg.place)),
         };
         let encode = |out: &mut Vec<u8>| quietly(|| arrived.value.encode(out));
-        let seal = self.value_type.seal(leg.digest());
+        let seal = self.value_type.seal(leg.digest().sealed);
         let frame = seal.close(span, &tags.transpose()?.unwrap_or_default(), encode)?;
         let entry = Entry::new(key.clone(), frame);
         let stale = self.chain().meta.stale().unwrap_or_default();

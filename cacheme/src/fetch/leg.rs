@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cached::{LATEST, Landed, Origin};
 use crate::error::Result;
-use crate::key::Key;
+use crate::key::{Digest, Key};
 use crate::stats::Miss;
 use crate::storage::Found;
 use crate::tag::{Stamp, Tag};
@@ -15,9 +15,9 @@ use crate::tag::{Stamp, Tag};
 pub(super) struct Leg {
     /// Its place in the group.
     pub(super) place: usize,
-    /// With the digest of its entries; absent until it is [keyed](Run::keyed), and where no tier is
+    /// With its digest; absent until it is [keyed](Run::keyed), and where no tier is
     /// remote.
-    pub(super) key: Option<(Key, u64)>,
+    pub(super) key: Option<(Key, Digest)>,
     /// The node's own tags until its value is there, and then the value's.
     pub(super) stamp: Option<Arc<Stamp>>,
     /// Why the first remote tier doesn't have it, where that was seen right before the flight.
@@ -62,9 +62,11 @@ impl Leg {
         self.key.as_ref().map(|(key, _)| key)
     }
 
-    /// What these entries have to show.
-    pub(super) fn digest(&self) -> u64 {
-        self.key.as_ref().map_or(0, |(_, digest)| *digest)
+    /// The digest of that key.
+    pub(super) fn digest(&self) -> Digest {
+        self.key
+            .as_ref()
+            .map_or_else(Digest::default, |(_, digest)| *digest)
     }
 
     /// Its tags.

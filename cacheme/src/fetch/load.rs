@@ -96,7 +96,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
                 .chain(life.tags())
                 .map(|name| &**name);
             let tags = self.runtime.tags();
-            leg.stamp = tags.stamp(self.identity(leg.digest()), self.since, names);
+            leg.stamp = tags.stamp(self.identity(leg.digest().told), self.since, names);
         }
         Arrived {
             leg,

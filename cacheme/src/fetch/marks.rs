@@ -38,7 +38,7 @@ impl Tagged<'_> {
     pub(super) fn stamp(
         self,
         marks: &Marks,
-        digest: u64,
+        told: u64,
         own: Option<&Arc<Stamp>>,
         listed: Listed<'_>,
     ) -> Result<Option<Arc<Stamp>>, Miss> {
@@ -63,7 +63,7 @@ impl Tagged<'_> {
             since,
             ..
         } = self.request;
-        Ok(tags.stamp(chain.identity(prefix, digest), since, names))
+        Ok(tags.stamp(chain.identity(prefix, told), since, names))
     }
 
     /// Sees to it that these tags have marks for as long as entries that are kept for `ttl`. Those that aren't

@@ -145,7 +145,7 @@ impl<N: Node> Fetch<N> {
         leg.key = Some(self.chain.keys(prefix.text()).of(node)?);
         leg.stamp = self
             .chain
-            .stamp(runtime.tags(), since, prefix, leg.digest(), node)?;
+            .stamp(runtime.tags(), since, prefix, leg.digest().told, node)?;
         Ok(leg)
     }
 

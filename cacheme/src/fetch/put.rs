@@ -178,7 +178,9 @@ impl<N: Node> Fetch<N> {
                 key,
                 ..Leg::of(place)
             };
-            leg.stamp = self.chain.stamp(tags, since, prefix, leg.digest(), node)?;
+            leg.stamp = self
+                .chain
+                .stamp(tags, since, prefix, leg.digest().told, node)?;
             Ok(leg)
         };
         ids.iter().enumerate().map(leg).collect()

@@ -207,9 +207,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
 
     /// A flight with the tags of its node alone.
     fn own(&self, leg: Leg) -> Leg {
-        let (aim, digest) = (self.started.aim(leg.place), leg.digest());
+        let (aim, told) = (self.started.aim(leg.place), leg.digest().told);
         let (chain, tags) = (self.chain(), self.runtime.tags());
-        let stamp = chain.stamp(tags, self.since, &self.prefix, digest, aim.node());
+        let stamp = chain.stamp(tags, self.since, &self.prefix, told, aim.node());
         // They could be written before.
         let stamp = stamp.ok().flatten();
         Leg { stamp, ..leg }
@@ -219,11 +219,17 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         let (chain, tags) = (self.chain(), self.runtime.tags());
         let aim = self.started.aim(leg.place);
         leg.key = keys.map(|keys| keys.of(aim.node())).transpose()?;
-        leg.stamp = chain.stamp(tags, self.since, &self.prefix, leg.digest(), aim.node())?;
+        leg.stamp = chain.stamp(
+            tags,
+            self.since,
+            &self.prefix,
+            leg.digest().told,
+            aim.node(),
+        )?;
         Ok(())
     }
 
-    /// What the entry of this digest is of.
+    /// What the entry of a key of this digest is of.
     pub(super) fn identity(&self, key: u64) -> Identity {
         self.chain().identity(&self.prefix, key)
     }

@@ -12,7 +12,7 @@ use crate::chain::{Chain, Remote};
 use crate::codec::Cacheable;
 use crate::ended;
 use crate::envelope::{Opened, names_tags};
-use crate::key::Key;
+use crate::key::{Digest, Key};
 use crate::lease::There;
 use crate::prefix::Prefix;
 use crate::runtime::Cacheme;
@@ -91,7 +91,7 @@ impl Tagged<'_> {
         self,
         marks: &mut Marks,
         keys: Vec<Key>,
-        digests: &[u64],
+        digests: &[Digest],
     ) -> Vec<Result<There, Miss>> {
         let frames = self.fetch(marks, keys, []).await;
         self.read_named(marks, digests.iter().copied(), &frames)
@@ -103,7 +103,7 @@ impl Tagged<'_> {
     async fn read_named(
         self,
         marks: &mut Marks,
-        digests: impl Iterator<Item = u64>,
+        digests: impl Iterator<Item = Digest>,
         frames: &[Result<There, Miss>],
     ) {
         let mut there = frames.iter().flatten();
@@ -116,7 +116,7 @@ impl Tagged<'_> {
             if !names_tags(frame) {
                 return None;
             }
-            let seal = self.request.value_type.seal(digest);
+            let seal = self.request.value_type.seal(digest.sealed);
             Some(seal.open(frame, now, self.stale).ok()?.tags)
         });
         let named = opened.flatten().map(|(name, _)| Arc::from(name));
@@ -217,7 +217,7 @@ impl Tagged<'_> {
     pub(super) fn open_plain<V: Cacheable<C>, C>(
         self,
         marks: &Marks,
-        digest: u64,
+        digest: Digest,
         there: &There,
         now: Duration,
     ) -> Result<Found<V>, Miss> {
@@ -227,12 +227,12 @@ impl Tagged<'_> {
     fn found<V: Cacheable<C>, C>(
         self,
         marks: &Marks,
-        digest: u64,
+        digest: Digest,
         own: Option<&Arc<Stamp>>,
         there: &There,
         now: Duration,
     ) -> Result<Found<V>, Miss> {
-        let seal = self.request.value_type.seal(digest);
+        let seal = self.request.value_type.seal(digest.sealed);
         let frame = there.frame();
         if there.is_ended() {
             return Err(Miss::Invalidated);
@@ -251,7 +251,7 @@ impl Tagged<'_> {
         if created <= self.remote.ended_until() {
             return Err(Miss::Invalidated);
         }
-        let stamp = self.stamp(marks, digest, own, tags)?;
+        let stamp = self.stamp(marks, digest.told, own, tags)?;
         let value = quietly(|| V::decode(value)).map_err(|_| Miss::Corrupt)?;
         Ok(Found {
             value,
@@ -259,7 +259,7 @@ impl Tagged<'_> {
             age,
             stamp,
             is_stale,
-            draw: digest ^ created,
+            draw: digest.sealed ^ created,
         })
     }
 }

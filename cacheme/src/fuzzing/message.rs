@@ -27,11 +27,16 @@ pub fn message(data: &[u8]) {
             String::from_utf8_lossy(input.rest()).into_owned(),
         ),
         _ => {
+            let is_told = input.below(2) == 0;
             let mut digests = Vec::new();
             while !input.is_empty() {
                 digests.push(input.word());
             }
-            Message::Keys(digests)
+            if is_told {
+                Message::Keys(digests)
+            } else {
+                Message::Changed(digests)
+            }
         }
     };
     is_carried(origin, &message);
@@ -46,13 +51,14 @@ fn is_carried(origin: u64, message: &Message) {
         message
     });
     let read: Vec<_> = read.collect();
-    let Message::Keys(told) = message else {
+    let (Message::Keys(told) | Message::Changed(told)) = message else {
         assert_eq!(read, std::slice::from_ref(message));
         return;
     };
-    let heard = read.into_iter().flat_map(|message| match message {
-        Message::Keys(digests) => digests,
-        other => panic!("keys became {other:?}"),
+    let heard = read.into_iter().flat_map(|read| match (read, message) {
+        (Message::Keys(digests), Message::Keys(_))
+        | (Message::Changed(digests), Message::Changed(_)) => digests,
+        (other, _) => panic!("keys became {other:?}"),
     });
     assert!(heard.eq(told.iter().copied()));
 }

@@ -10,9 +10,11 @@
 //! - the text itself tells values of the field's type apart (see [`text`] for the one exception,
 //!   which the envelope's digest catches).
 
+mod digest;
 mod shared;
 mod text;
 
+pub(crate) use self::digest::Digest;
 pub use self::shared::Key;
 pub(crate) use self::shared::KeyBatch;
 
@@ -56,21 +58,21 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// The key of `node`, and the digest that its entries carry.
-    pub(crate) fn of<N: Node>(&mut self, node: &N) -> Result<(Key, u64)> {
+    /// The key of `node`, with its digest.
+    pub(crate) fn of<N: Node>(&mut self, node: &N) -> Result<(Key, Digest)> {
         let (end, digest) = self.write(node)?;
         Ok((Key::new(&self.writer.text[..end]), digest))
     }
 
-    /// Writes the key of `node` behind those of a batch, and gives the digest that its entries carry.
-    pub(crate) fn append<N: Node>(&mut self, node: &N, batch: &mut KeyBatch) -> Result<u64> {
+    /// Writes the key of `node` behind those of a batch, and gives its digest.
+    pub(crate) fn append<N: Node>(&mut self, node: &N, batch: &mut KeyBatch) -> Result<Digest> {
         let (end, digest) = self.write(node)?;
         batch.push(&self.writer.text[..end]);
         Ok(digest)
     }
 
     /// Writes the key of `node`, and gives where it ends in the text and its digest.
-    fn write<N: Node>(&mut self, node: &N) -> Result<(usize, u64)> {
+    fn write<N: Node>(&mut self, node: &N) -> Result<(usize, Digest)> {
         let Self { meta, writer, .. } = self;
         writer.clear();
         if !self.prefix.is_empty() {
@@ -88,10 +90,12 @@ impl<'a> Keys<'a> {
             return Err(Error::key(meta.name(), failure));
         }
         let end = writer.text.len();
+        let told = Digest::told(writer.text.as_bytes());
         // It isn't in the kinds, so it tells where they begin.
         writer.text.push('\0');
         writer.text.push_str(&writer.kinds);
-        Ok((end, Seal::digest(self.seed, &writer.text)))
+        let sealed = Seal::digest(self.seed, &writer.text);
+        Ok((end, Digest { sealed, told }))
     }
 }
 

@@ -53,7 +53,7 @@ impl Extra {
 
     pub(super) fn is_current(&self) -> Result<(), Miss> {
         match &self.stamp {
-            Some(stamp) if !stamp.is_current() => Err(Miss::Invalidated),
+            Some(stamp) if !stamp.is_unchanged() => Err(Miss::Invalidated),
             _ => Ok(()),
         }
     }

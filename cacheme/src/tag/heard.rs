@@ -5,15 +5,19 @@
 
 use std::sync::Arc;
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, OnceLock, Ordering};
 
-/// Numbers of last invalidations. It takes 512 KiB.
+/// Numbers of last invalidations. It takes 512 KiB, and as much for changes by others.
 #[derive(Debug)]
 pub(super) struct Heard {
     /// That of everything.
     all: AtomicU64,
-    parts: Box<[AtomicU64]>,
+    parts: Parts,
+    /// Those of changes in a remote storage, once there is one.
+    changed: OnceLock<Parts>,
 }
+
+type Parts = Box<[AtomicU64]>;
 
 /// What is heard of one key and its node.
 #[derive(Clone, Debug)]
@@ -37,9 +41,18 @@ impl Heard {
         self.parts[part(digest)].store(number, Ordering::Release);
     }
 
+    /// Takes it that others changed the key in a remote storage.
+    pub(super) fn change(&self, digest: u64, number: u64) {
+        self.changed.get_or_init(parts)[part(digest)].store(number, Ordering::Release);
+    }
+
     pub(super) fn end_all(&self, number: u64) {
         self.all.store(number, Ordering::Release);
     }
+}
+
+fn parts() -> Parts {
+    (0..PARTS).map(|_| AtomicU64::new(0)).collect()
 }
 
 fn part(digest: u64) -> usize {
@@ -54,13 +67,21 @@ impl HeardOf {
         let [key, node] = parts.map(|part| heard.parts[part].load(Ordering::Acquire));
         key.max(node).max(heard.all.load(Ordering::Acquire))
     }
+
+    /// The number of the last change of the key by others.
+    pub(super) fn last_change(&self) -> u64 {
+        let Self { heard, parts } = self;
+        let changed = heard.changed.get();
+        changed.map_or(0, |changed| changed[parts[0]].load(Ordering::Acquire))
+    }
 }
 
 impl Default for Heard {
     fn default() -> Self {
         Self {
             all: AtomicU64::new(0),
-            parts: (0..PARTS).map(|_| AtomicU64::new(0)).collect(),
+            parts: parts(),
+            changed: OnceLock::new(),
         }
     }
 }

@@ -55,6 +55,13 @@ impl Stamp {
         self.tags.iter().all(is_older) && heard.is_none_or(|heard| heard.last() <= self.since)
     }
 
+    /// Whether an entry in process is what a flight would find: it is current, and nobody else has changed its key in
+    /// a remote storage since. A flight keeps what it has then, since who changed it may have kept the same.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        let heard = self.heard.as_ref();
+        self.is_current() && heard.is_none_or(|heard| heard.last_change() <= self.since)
+    }
+
     /// Whether it has ended, and may have before so many invalidations: of each tag only the last one is known.
     pub(crate) fn ended_before(&self, count: u64) -> bool {
         self.since < count && !self.is_current()
@@ -72,7 +79,7 @@ pub(crate) struct Identity {
     pub(crate) prefix: u64,
     /// The digest of its node.
     pub(crate) node: u64,
-    /// The digest of its key.
+    /// By what other processes are told of its key.
     pub(crate) key: u64,
 }
 
@@ -176,6 +183,15 @@ impl Tags {
         self.end(|heard, number| {
             for digest in digests {
                 heard.end(*digest, number);
+            }
+        });
+    }
+
+    /// Ends what is kept in process of these keys, which others changed in a remote storage.
+    pub(crate) fn change_keys(&self, digests: &[u64]) {
+        self.end(|heard, number| {
+            for digest in digests {
+                heard.change(*digest, number);
             }
         });
     }
@@ -293,6 +309,8 @@ mod tests {
         let (one, two) = (of(1), of(2));
         tags.end_keys(&[1, 3]);
         assert!(!one.is_current() && two.is_current() && of(1).is_current());
+        tags.change_keys(&[2]);
+        assert!(two.is_current() && !two.is_unchanged() && of(2).is_unchanged());
         let one = of(1);
         tags.end_node(11);
         assert!(!one.is_current() && two.is_current() && of(1).is_current());

@@ -8,11 +8,12 @@ use fred::clients::Client;
 use fred::error::{Error as FredError, ErrorKind};
 use fred::interfaces::ClientLike;
 use fred::types::config::{
-    Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, TlsConfig, TlsConnector,
+    Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, Server, TlsConfig, TlsConnector,
     UnresponsiveConfig,
 };
 use fred::types::{Builder, ConnectHandle};
 use tokio::sync::Mutex;
+use tokio::sync::broadcast::Receiver;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -39,6 +40,9 @@ pub(super) enum Attempts {
     /// It goes on for ever.
     Forever,
 }
+
+/// Has something to receive when a connection is lost, and is closed when it is given up.
+pub(super) type Losses = Receiver<(FredError, Option<Server>)>;
 
 /// A client at work. Dropping it closes its connection, and what it still held fails.
 pub(super) struct Connected {

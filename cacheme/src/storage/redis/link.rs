@@ -11,15 +11,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use fred::clients::{Client, Pipeline, WithOptions};
 use fred::error::{Error as FredError, ErrorKind};
-use fred::interfaces::{ClientLike, KeysInterface};
+use fred::interfaces::{ClientLike, EventInterface, KeysInterface};
 use fred::types::config::Options;
 use fred::types::{FromValue, Key as FredKey, Resp3Frame, Value};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::address::Endpoint;
-use super::client::{Access, Attempts, Connected, explained, not_connected};
+use super::client::{Access, Attempts, Connected, Losses, explained, not_connected};
 use super::command::{Command, astray, custom, named};
+use super::tracking::Tracking;
 use crate::error::BoxError;
 use crate::key::Key;
 use crate::storage::driver::batch::Limit;
@@ -218,6 +219,28 @@ impl Link {
         let arguments: Vec<Value> = arguments.iter().map(|&argument| argument.into()).collect();
         let answer = sending.client.custom(custom(name), arguments).await;
         self.noticed(&sending, answer)
+    }
+
+    /// Has the server tell the connection `listener` of what others do to keys, until the result has something to
+    /// receive or is closed: that is when this connection is lost.
+    pub(super) async fn track(
+        &self,
+        tracking: &Tracking,
+        listener: i64,
+        until: Instant,
+    ) -> Result<Losses, FredError> {
+        let sending = self.sending(until)?;
+        let losses = sending.connected.client().error_rx();
+        let asking = async {
+            // A server takes the same prefix once.
+            let off = ["TRACKING", "OFF"].map(Value::from).to_vec();
+            let () = sending.client.custom(custom("CLIENT"), off).await?;
+            let on = tracking.arguments(listener);
+            sending.client.custom(custom("CLIENT"), on).await
+        };
+        let tracked: Result<(), _> = asking.await;
+        self.noticed(&sending, tracked)?;
+        Ok(losses)
     }
 
     /// Asks a server one thing, over a connection of its own.

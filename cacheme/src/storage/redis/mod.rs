@@ -14,6 +14,7 @@ mod pool;
 mod sentinel;
 mod servers;
 mod target;
+mod tracking;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -96,6 +97,17 @@ impl RedisStorageBuilder {
         self
     }
 
+    /// Has the storage, where it is the [bus](crate::Builder::bus), also tell of what others than cacheme do to the
+    /// keys that begin so, or to all for an empty prefix: see the [URL's](RedisStorage) `tracking`. To be called once
+    /// for each prefix.
+    #[must_use]
+    pub fn tracking(mut self, prefix: impl Into<String>) -> Self {
+        if let Ok(target) = &mut self.target {
+            target.tracking.add(prefix.into());
+        }
+        self
+    }
+
     /// Connects. Later losses of connections are mended in the background, for ever, with 20 ms to
     /// 1 s between attempts.
     ///
@@ -129,6 +141,7 @@ impl RedisStorageBuilder {
         let bus = RedisBus {
             servers: Arc::clone(&servers),
             access,
+            tracking: target.tracking,
             _background: Arc::clone(&background),
         };
         Ok(RedisStorage {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use percent_encoding::percent_decode_str;
 
 use super::address::{Address, Endpoint};
+use super::tracking::Tracking;
 use crate::storage::driver::reach::Reach;
 use crate::storage::url::{BadUrl, StorageUrl};
 
@@ -17,6 +18,7 @@ pub(super) struct Target {
     pub(super) tls: bool,
     /// A PEM file of certificates to trust.
     pub(super) ca: Option<PathBuf>,
+    pub(super) tracking: Tracking,
 }
 
 #[derive(Clone, Debug)]
@@ -102,8 +104,9 @@ impl Scheme {
     /// Parameters that may stand more than once.
     fn repeatable(&self) -> &'static [&'static str] {
         match self.kind {
-            Kind::Cluster | Kind::Sentinel => &["node"],
-            Kind::Server | Kind::Unix => &[],
+            Kind::Cluster => &["node"],
+            Kind::Sentinel => &["node", "tracking"],
+            Kind::Server | Kind::Unix => &["tracking"],
         }
     }
 
@@ -137,13 +140,18 @@ impl Target {
             database,
             tls: scheme.tls,
             ca: url.get::<String>("ca")?.map(PathBuf::from),
+            tracking: Tracking::read(&url.all("tracking")?)?,
         };
         target.check()?;
         Ok(target)
     }
 
-    /// Looks that what is only for TLS is there only with TLS.
+    /// Looks that what is only for TLS, or not for clusters, isn't there elsewhere.
     pub(super) fn check(&self) -> Result<(), BadUrl> {
+        if self.tracking.is_on() && matches!(self.form, Form::Cluster(_)) {
+            let problem = "a cluster has no `tracking`: leave it out, or use a server or sentinels";
+            return Err(BadUrl::new(problem));
+        }
         if self.ca.is_some() && !self.tls {
             let problem = "`ca` is for TLS: begin the URL with `rediss`";
             return Err(BadUrl::new(problem));
@@ -324,6 +332,11 @@ mod tests {
             (
                 "redis-sentinel://:hunter2@host?service=",
                 "`service=` is not a name",
+            ),
+            ("redis://:hunter2@host?tracking=x", "write `tracking=x*`"),
+            (
+                "redis-cluster://:hunter2@host?tracking=*",
+                "unknown parameter `tracking`",
             ),
             ("redis+unix://:hunter2@", "a socket's URL is"),
             ("redis+unix://:hunter2@host/x", "a socket's URL is"),

@@ -12,6 +12,7 @@ mod refusal;
 mod resharding;
 mod sentinel;
 mod tls;
+mod tracking;
 mod trip;
 
 use std::time::Duration;
