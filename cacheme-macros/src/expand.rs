@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Type, WhereClause, parse_quote};
+use syn::{Member, Type, WhereClause, parse_quote};
 
 use crate::attr::Options;
 use crate::hole::Hole;
@@ -88,14 +88,14 @@ fn bounds(model: &Model<'_>, given: Option<&WhereClause>) -> WhereClause {
 fn write_key(model: &Model<'_>, options: &Options, keys: &[Vec<Segment<'_>>]) -> TokenStream {
     // Where a template names the fields, an editor goes from there to their definition.
     let template = options.key.as_ref().map(syn::LitStr::span);
-    let arms = model.variants.iter().zip(keys).map(|(variant, key)| {
-        let pattern = destructure(variant, "field", template);
-        let calls = key.iter().map(call);
-        quote!(#pattern => { #(#calls)* })
+    let body = of_variants(model, template, |at, _| {
+        let calls = keys.get(at).into_iter().flatten();
+        let calls = calls.map(|segment| call(model, segment, template));
+        quote!(#(#calls)*)
     });
     quote! {
         fn write_key(&self, __key: &mut ::cacheme::KeyWriter) {
-            match self { #(#arms)* }
+            #body
         }
     }
 }
@@ -107,29 +107,23 @@ fn write_tags(
     tags: &[Vec<Segment<'_>>],
 ) -> Option<TokenStream> {
     // Of an enum they name no fields.
-    let variant = model.variants.first().filter(|_| !model.is_enum());
     let span = options.tags.first()?.span();
-    let fields = variant.map(|variant| {
-        let pattern = destructure(variant, "field", Some(span));
-        quote!(let #pattern = self;)
-    });
     let tags = tags.iter().map(|tag| {
-        let calls = tag.iter().map(call);
+        let calls = tag.iter().map(|segment| call(model, segment, Some(span)));
         quote!(::cacheme::TagWriter::tag(__tags, |__key| { #(#calls)* });)
     });
     Some(quote! {
         fn write_tags(&self, __tags: &mut ::cacheme::TagWriter) {
-            #fields
             #(#tags)*
         }
     })
 }
 
-fn call(segment: &Segment<'_>) -> TokenStream {
+fn call(model: &Model<'_>, segment: &Segment<'_>, span: Option<Span>) -> TokenStream {
     match segment {
         Segment::Literal(text) => quote!(::cacheme::KeyWriter::literal(__key, #text);),
         Segment::Hole(Hole::Field(field), separator) => {
-            let (part, value) = (part(field), field.binding("field"));
+            let (part, value) = (part(field), value(model, field, Side::Own, span));
             quote!(#part::write(#value, __key, #separator);)
         }
         Segment::Hole(Hole::Param(param), separator) => {
@@ -144,20 +138,34 @@ fn call(segment: &Segment<'_>) -> TokenStream {
 }
 
 fn same(model: &Model<'_>) -> TokenStream {
-    let arms = model.variants.iter().map(|variant| {
-        let left = destructure(variant, "left", None);
-        let right = destructure(variant, "right", None);
+    let equal = |variant: &Variant<'_>| {
         let equal = variant.parts().map(|field| {
-            let (left, right) = (field.binding("left"), field.binding("right"));
+            let [own, other] = [Side::Own, Side::Other].map(|side| value(model, field, side, None));
             let part = part(field);
-            quote!(&& #part::same(#left, #right))
+            quote!(#part::same(#own, #other))
         });
-        quote!((#left, #right) => true #(#equal)*,)
-    });
-    let otherwise = (model.variants.len() > 1).then(|| quote!(_ => false,));
+        let equal: Vec<_> = equal.collect();
+        if equal.is_empty() {
+            quote!(true)
+        } else {
+            quote!(#(#equal)&&*)
+        }
+    };
+    let body = if model.is_enum() {
+        let arms = model.variants.iter().map(|variant| {
+            let own = destructure(variant, Side::Own, None);
+            let other = destructure(variant, Side::Other, None);
+            let equal = equal(variant);
+            quote!((#own, #other) => #equal,)
+        });
+        let otherwise = (model.variants.len() > 1).then(|| quote!(_ => false,));
+        quote!(match (self, __other) { #(#arms)* #otherwise })
+    } else {
+        model.variants.iter().map(equal).collect()
+    };
     quote! {
         fn same(&self, __other: &Self) -> bool {
-            match (self, __other) { #(#arms)* #otherwise }
+            #body
         }
     }
 }
@@ -166,42 +174,95 @@ fn hash_into(model: &Model<'_>) -> TokenStream {
     let variant = model
         .is_enum()
         .then(|| quote!(::core::hash::Hash::hash(&::core::mem::discriminant(self), __state);));
-    let arms = model.variants.iter().map(|variant| {
-        let pattern = destructure(variant, "field", None);
+    let body = of_variants(model, None, |_, variant| {
         let calls = variant.parts().map(|field| {
-            let (part, value) = (part(field), field.binding("field"));
+            let (part, value) = (part(field), value(model, field, Side::Own, None));
             quote!(#part::hash_into(#value, __state);)
         });
-        quote!(#pattern => { #(#calls)* })
+        quote!(#(#calls)*)
     });
     quote! {
         fn hash_into<__H: ::core::hash::Hasher>(&self, __state: &mut __H) {
             #variant
-            match self { #(#arms)* }
+            #body
         }
     }
 }
 
 fn duplicate(model: &Model<'_>) -> TokenStream {
-    let arms = model.variants.iter().map(|variant| {
+    let copies = |variant: &Variant<'_>| {
         let path = path(variant);
-        let fields = variant
-            .fields
-            .iter()
-            .map(|field| bind(field, "field", None));
         let copies = variant.fields.iter().map(|field| {
-            let (member, value) = (&field.member, field.binding("field"));
+            let (member, value) = (&field.member, value(model, field, Side::Own, None));
             if field.is_marker {
                 return quote!(#member: ::core::clone::Clone::clone(#value));
             }
             let part = part(field);
             quote!(#member: #part::duplicate(#value))
         });
-        quote!(#path { #(#fields),* } => #path { #(#copies),* },)
-    });
+        quote!(#path { #(#copies),* })
+    };
+    let body = if model.is_enum() {
+        let arms = model.variants.iter().map(|variant| {
+            let (path, copies) = (path(variant), copies(variant));
+            let fields = variant.fields.iter();
+            let fields = fields.map(|field| bind(field, Side::Own, None));
+            quote!(#path { #(#fields),* } => #copies,)
+        });
+        quote!(match self { #(#arms)* })
+    } else {
+        model.variants.iter().map(copies).collect()
+    };
     quote! {
         fn duplicate(&self) -> Self {
-            match self { #(#arms)* }
+            #body
+        }
+    }
+}
+
+/// Which of two nodes.
+#[derive(Clone, Copy)]
+enum Side {
+    Own,
+    Other,
+}
+
+/// The code for whichever variant `self` is, with its place; a struct has one, whose fields are [reached](value) without
+/// a pattern.
+fn of_variants(
+    model: &Model<'_>,
+    span: Option<Span>,
+    code: impl Fn(usize, &Variant<'_>) -> TokenStream,
+) -> TokenStream {
+    let variants = model.variants.iter().enumerate();
+    if !model.is_enum() {
+        return variants.map(|(at, variant)| code(at, variant)).collect();
+    }
+    let arms = variants.map(|(at, variant)| {
+        let (pattern, code) = (destructure(variant, Side::Own, span), code(at, variant));
+        quote!(#pattern => { #code })
+    });
+    quote!(match self { #(#arms)* })
+}
+
+/// A reference to a field: of an enum what a [pattern](destructure) binds, of a struct the field itself, which is less to
+/// compile. `span` is where the member points to, if not to the field.
+fn value(model: &Model<'_>, field: &Field<'_>, side: Side, span: Option<Span>) -> TokenStream {
+    if model.is_enum() {
+        return field.binding(side.name()).into_token_stream();
+    }
+    let member = member(field, span);
+    match side {
+        Side::Own => quote!(&self.#member),
+        Side::Other => quote!(&__other.#member),
+    }
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Other => "other",
         }
     }
 }
@@ -214,24 +275,27 @@ fn part(field: &Field<'_>) -> TokenStream {
 }
 
 /// A pattern that binds the fields which tell values apart. One spelling serves variants with
-/// names, with positions and without fields. `span` is where the members point to, if not to
-/// the fields.
-fn destructure(variant: &Variant<'_>, side: &str, span: Option<Span>) -> TokenStream {
+/// names, with positions and without fields. `span` is as for a [`value`].
+fn destructure(variant: &Variant<'_>, side: Side, span: Option<Span>) -> TokenStream {
     let path = path(variant);
     let fields = variant.parts().map(|field| bind(field, side, span));
     quote!(#path { #(#fields,)* .. })
 }
 
-fn bind(field: &Field<'_>, side: &str, span: Option<Span>) -> TokenStream {
+fn bind(field: &Field<'_>, side: Side, span: Option<Span>) -> TokenStream {
+    let (member, value) = (member(field, span), field.binding(side.name()));
+    quote!(#member: #value)
+}
+
+fn member(field: &Field<'_>, span: Option<Span>) -> Member {
     let mut member = field.member.clone();
     if let Some(span) = span {
         match &mut member {
-            syn::Member::Named(ident) => ident.set_span(span),
-            syn::Member::Unnamed(index) => index.span = span,
+            Member::Named(ident) => ident.set_span(span),
+            Member::Unnamed(index) => index.span = span,
         }
     }
-    let value = field.binding(side);
-    quote!(#member: #value)
+    member
 }
 
 fn path(variant: &Variant<'_>) -> TokenStream {

@@ -9,19 +9,7 @@ use crate::meta::Tier;
 use crate::node::KeyPart;
 
 pub use crate::__needs_zstd as needs_zstd;
-pub use crate::__shape as shape;
 pub use crate::weight::weigh;
-
-/// How a result of this type is cached, an expression. Here rather than in the generated code, where it
-/// would be written once for each companion of a function.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __shape {
-    ($result:ty) => {{
-        use $crate::function::{ByOption as _, ByResult as _, ByResultOfOption as _, ByValue as _};
-        (&&&$crate::function::Returns::<$result>::new()).__cacheme_shape()
-    }};
-}
 
 /// The codec of a node with `compress`.
 #[cfg(feature = "zstd")]

@@ -29,15 +29,29 @@ impl Naming<'_> {
     }
 }
 
-/// The companions of a function.
+/// The companions of a function, in an `impl` of its type where they are by themselves.
 pub(crate) fn expand(
     parts: &Parts<'_>,
     options: &CachedOptions,
     naming: Naming<'_>,
 ) -> TokenStream {
-    let running = [uncached(parts, naming), refresh(parts, naming)];
-    let others = others(parts, options, naming);
-    quote!(#(#running)* #others)
+    let uncached = uncached(parts, naming);
+    let mut others = others(parts, options, naming).to_vec();
+    others.push(refresh(parts, naming));
+    // What isn't the user's code isn't to be blamed.
+    let lints = quote!(unused_variables, clippy::missing_errors_doc);
+    match naming {
+        Naming::Plain => {
+            let name = &parts.function.sig.ident;
+            quote! {
+                #[allow(dead_code)]
+                impl #name { #uncached }
+                #[allow(dead_code, #lints)]
+                impl #name { #(#others)* }
+            }
+        }
+        Naming::Behind(_) => quote!(#uncached #(#[allow(#lints)] #others)*),
+    }
 }
 
 /// What the function did before.
@@ -90,7 +104,6 @@ fn refresh(parts: &Parts<'_>, naming: Naming<'_>) -> TokenStream {
     let run = parts.run("Nothing", &quote!(Self), &uncached);
     quote! {
         #[doc = #docs]
-        #[allow(clippy::missing_errors_doc)]
         #vis fn #name #generics (#(#plain),*) -> #future #clause {
             #run
         }
@@ -104,10 +117,9 @@ fn future(function: &Function, output: &TokenStream) -> TokenStream {
 }
 
 /// Those that don't run it.
-fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> TokenStream {
+fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> [TokenStream; 5] {
     let Parts {
         function,
-        node,
         runtime,
         node_type,
         ..
@@ -146,8 +158,17 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
         function,
         &quote!(::cacheme::Result<::core::option::Option<#output>>),
     );
-    let look = parts.call("get_cached", &TokenStream::new());
-    let keep = parts.call("prime", &quote!(__result));
+    // Where the arguments are for nothing else, the companion that makes the node of them does it.
+    let turbofish = function.turbofish();
+    let node = match naming {
+        Naming::Plain if options.runtime.is_none() => {
+            let keyed = function.keyed().map(|argument| &argument.ident);
+            quote!(Self::node #turbofish (#(#keyed),*))
+        }
+        _ => parts.node.clone(),
+    };
+    let look = parts.call("get_cached", &node, &TokenStream::new());
+    let keep = parts.call("prime", &node, &quote!(__result));
     let docs = [
         format!(
             "Removes what is kept of a call of `{of}` from its tiers.\n\n# Errors\n\nAs \
@@ -164,35 +185,36 @@ fn others(parts: &Parts<'_>, options: &CachedOptions, naming: Naming<'_>) -> Tok
     let [invalidates, looks, primes, names, counts] = docs;
     let [invalidate, get_cached, prime, of_call, stats_name] =
         ["invalidate", "get_cached", "prime", "node", "stats"].map(|name| naming.name(name));
-    quote! {
+    let invalidate = quote! {
         #[doc = #invalidates]
-        #[allow(unused_variables)]
         #vis fn #invalidate #generics (#(#told),*) -> #done #clause {
             ::cacheme::Cacheme::invalidate(#runtime, #node)
         }
-
+    };
+    let get_cached = quote! {
         #[doc = #looks]
-        #[allow(unused_variables)]
         #vis fn #get_cached #generics (#(#told),*) -> #found #clause {
             #look
         }
-
+    };
+    let prime = quote! {
         #[doc = #primes]
-        #[allow(unused_variables)]
         #vis fn #prime #generics (#(#told,)* __result: #output) -> #done #clause {
             #keep
         }
-
+    };
+    let made = &parts.node;
+    let of_call = quote! {
         #[doc = #names]
-        #[allow(unused_variables)]
         #vis fn #of_call #generics (#(#keyed),*) -> #node_type #clause {
-            #node
+            #made
         }
-
+    };
+    let stats = quote! {
         #[doc = #counts]
-        #[allow(unused_variables)]
         #vis fn #stats_name #place_generics (#(#places),*) -> ::cacheme::Stats #place_clause {
             #stats
         }
-    }
+    };
+    [invalidate, get_cached, prime, of_call, stats]
 }

@@ -36,8 +36,7 @@ pub(crate) fn expand(function: &Function, options: &CachedOptions, key: &Key) ->
         #[non_exhaustive]
         #vis enum #name {}
         #site
-        #[allow(dead_code)]
-        impl #name { #companions }
+        #companions
     }
 }
 
@@ -98,13 +97,8 @@ impl<'a> Parts<'a> {
 
     /// The future of the runtime's function of this name, with more arguments. What the type of the
     /// result lacks is an error at that type, and the same one wherever it is written.
-    pub(crate) fn call(&self, name: &str, more: &TokenStream) -> TokenStream {
-        let Self {
-            node,
-            runtime,
-            shape,
-            ..
-        } = self;
+    pub(crate) fn call(&self, name: &str, node: &TokenStream, more: &TokenStream) -> TokenStream {
+        let Self { runtime, shape, .. } = self;
         let span = self.function.result_span();
         let name = Ident::new(name, span);
         quote_spanned! {span=>
@@ -122,7 +116,7 @@ impl<'a> Parts<'a> {
             ::cacheme::private::function::Reads::#reads,
             move || #owner::#uncached #turbofish (#(#idents),*)
         };
-        self.call("call", &more)
+        self.call("call", &self.node, &more)
     }
 }
 
@@ -147,8 +141,19 @@ fn front(parts: &Parts<'_>, owner: &TokenStream, uncached: &Ident) -> TokenStrea
 /// What the calls of a function are the nodes of.
 fn site_of(name: &TokenStream, options: &CachedOptions, key: &Key) -> TokenStream {
     let (codec, _) = compressed(&options.node);
-    let (segments, meta, item) = (&key.segments, &key.meta, &key.item);
-    let is_generic = key.is_generic;
+    let (segments, meta) = (&key.segments, &key.meta);
+    let is_generic = key.is_generic.then(|| {
+        quote!(
+            const IS_GENERIC: bool = true;
+        )
+    });
+    let item = key.item.as_ref().map(|item| {
+        quote! {
+            fn item() -> &'static ::core::primitive::str {
+                #item
+            }
+        }
+    });
     let tags = key.tags.as_ref().map(|tags| {
         quote! {
             const TAGS: &'static [&'static [::cacheme::private::function::Segment]] = &[#tags];
@@ -158,13 +163,11 @@ fn site_of(name: &TokenStream, options: &CachedOptions, key: &Key) -> TokenStrea
         #[automatically_derived]
         impl ::cacheme::private::function::Site for #name {
             type Codec = #codec;
-            const IS_GENERIC: bool = #is_generic;
+            #is_generic
             const KEY: &'static [::cacheme::private::function::Segment] = &[#segments];
             #tags
             #meta
-            fn item() -> &'static ::core::primitive::str {
-                #item
-            }
+            #item
         }
     }
 }
@@ -195,7 +198,9 @@ impl Function {
     pub(crate) fn shape(&self) -> TokenStream {
         let output = &self.output;
         // At the type, where an error of it is to be.
-        quote_spanned!(self.result_span()=> ::cacheme::private::shape!(#output))
+        quote_spanned! {self.result_span()=>
+            ::cacheme::private::function::Returns::<#output>::new().__cacheme_shape()
+        }
     }
 
     /// Where the type of the result stands.

@@ -31,8 +31,9 @@ pub(crate) struct Key {
     pub(crate) meta: TokenStream,
     /// `Site::IS_GENERIC`.
     pub(crate) is_generic: bool,
-    /// What `Site::item` gives: two functions for which it is the same may have the same pattern.
-    pub(crate) item: TokenStream,
+    /// What `Site::item` gives where it isn't the type's name: two functions for which it is the same may have the same
+    /// pattern.
+    pub(crate) item: Option<TokenStream>,
 }
 
 impl Key {
@@ -116,13 +117,11 @@ impl Key {
             );
             mistakes.at(function.sig.ident.span(), message);
         }
-        let item = if names_self {
-            // The name of its type is in the key.
+        // The name of its type is in the key.
+        let item = names_self.then(|| {
             let path = format!("::{}", model.name);
             quote!(::core::concat!(::core::module_path!(), #path))
-        } else {
-            quote!(::core::any::type_name::<Self>())
-        };
+        });
         Self {
             parts: parts(function, identity, is_method),
             segments: quote!(#(#pieces),*),
@@ -140,7 +139,7 @@ impl Key {
             tags: None,
             meta: TokenStream::new(),
             is_generic: false,
-            item: TokenStream::new(),
+            item: None,
         }
     }
 }

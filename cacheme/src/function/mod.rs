@@ -16,6 +16,6 @@ pub use self::part::{Borrowed, Never, Own, Parts, TypeName, Unusable, Usable};
 pub use crate::fetch::Reads;
 
 pub use self::shape::{
-    ByOption, ByResult, ByResultOfOption, ByValue, Failure, MayBeNothing, Returns, Shape,
+    Failure, MayBeNothing, NeitherResultNorOption, NoOptionInResult, NoResult, Returns, Shape,
     may_be_nothing, weigh,
 };

@@ -27,10 +27,12 @@ pub trait Site: 'static {
     fn meta() -> Meta;
 
     /// As [`Node::item`].
-    fn item() -> &'static str;
+    fn item() -> &'static str {
+        type_name::<Self>()
+    }
 
     /// Whether the function has type or const parameters that tell its calls apart.
-    const IS_GENERIC: bool;
+    const IS_GENERIC: bool = false;
 }
 
 /// A piece of a key.

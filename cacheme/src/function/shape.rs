@@ -1,21 +1,34 @@
 //! What is cached of a function's result: the value of a `Result`, anything else as it is, and a
 //! `None` in either place as the options say.
 //!
-//! It goes by the type and not by how that is written, so aliases work. The traits
-//! [`ByResultOfOption`], [`ByResult`], [`ByOption`] and [`ByValue`] have the same method, and with
-//! `&&&Returns<R>` at hand the compiler takes the first of them that there is for `R`.
+//! It goes by the type and not by how that is written, so aliases work. [`Returns`] and the types that it dereferences to
+//! have a method of the same name, each for some results, and the compiler takes the first one that there is for `R`. So
+//! generated code names no trait.
 
 use std::any::Any;
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 use crate::codec::Cacheable;
 use crate::error::{BoxError, Error};
 use crate::weight;
 
-/// Stands for the return type `R`.
+/// Stands for the return type `R`, where that may be a `Result` of an `Option`.
 #[derive(Debug)]
 pub struct Returns<R>(PhantomData<fn() -> R>);
+
+/// The same where `R` may be another `Result`.
+#[derive(Debug)]
+pub struct NoOptionInResult<R>(PhantomData<fn() -> R>);
+
+/// The same where `R` may be an `Option`.
+#[derive(Debug)]
+pub struct NoResult<R>(PhantomData<fn() -> R>);
+
+/// The same where `R` is anything else.
+#[derive(Debug)]
+pub struct NeitherResultNorOption<R>(PhantomData<fn() -> R>);
 
 impl<R> Returns<R> {
     /// For `R`.
@@ -27,6 +40,64 @@ impl<R> Returns<R> {
 impl<R> Default for Returns<R> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<R> Deref for Returns<R> {
+    type Target = NoOptionInResult<R>;
+
+    fn deref(&self) -> &NoOptionInResult<R> {
+        &NoOptionInResult(PhantomData)
+    }
+}
+
+impl<R> Deref for NoOptionInResult<R> {
+    type Target = NoResult<R>;
+
+    fn deref(&self) -> &NoResult<R> {
+        &NoResult(PhantomData)
+    }
+}
+
+impl<R> Deref for NoResult<R> {
+    type Target = NeitherResultNorOption<R>;
+
+    fn deref(&self) -> &NeitherResultNorOption<R> {
+        &NeitherResultNorOption(PhantomData)
+    }
+}
+
+impl<T, E> Returns<Result<Option<T>, E>> {
+    /// How such results are cached.
+    pub fn __cacheme_shape(&self) -> AsResult<Option<T>> {
+        let is_something = Option::is_some;
+        AsResult { is_something }
+    }
+}
+
+impl<T, E> NoOptionInResult<Result<T, E>> {
+    /// How such results are cached.
+    pub fn __cacheme_shape(&self) -> AsResult<T> {
+        AsResult {
+            is_something: |_| true,
+        }
+    }
+}
+
+impl<T> NoResult<Option<T>> {
+    /// How such results are cached.
+    pub fn __cacheme_shape(&self) -> AsValue<Option<T>> {
+        let is_something = Option::is_some;
+        AsValue { is_something }
+    }
+}
+
+impl<R> NeitherResultNorOption<R> {
+    /// How such results are cached.
+    pub fn __cacheme_shape(&self) -> AsValue<R> {
+        AsValue {
+            is_something: |_| true,
+        }
     }
 }
 
@@ -78,49 +149,6 @@ impl<T> Clone for AsValue<T> {
 }
 
 impl<T> Copy for AsValue<T> {}
-
-/// Finds the shape of a `Result` of an `Option`.
-pub trait ByResultOfOption<T> {
-    /// It.
-    fn __cacheme_shape(&self) -> AsResult<Option<T>> {
-        let is_something = Option::is_some;
-        AsResult { is_something }
-    }
-}
-
-/// Finds the shape of a `Result`.
-pub trait ByResult<T> {
-    /// It.
-    fn __cacheme_shape(&self) -> AsResult<T> {
-        AsResult {
-            is_something: |_| true,
-        }
-    }
-}
-
-/// Finds the shape of an `Option`.
-pub trait ByOption<T> {
-    /// It.
-    fn __cacheme_shape(&self) -> AsValue<Option<T>> {
-        let is_something = Option::is_some;
-        AsValue { is_something }
-    }
-}
-
-/// Finds the shape of anything.
-pub trait ByValue<R> {
-    /// It.
-    fn __cacheme_shape(&self) -> AsValue<R> {
-        AsValue {
-            is_something: |_| true,
-        }
-    }
-}
-
-impl<T, E> ByResultOfOption<T> for &&Returns<Result<Option<T>, E>> {}
-impl<T, E> ByResult<T> for &Returns<Result<T, E>> {}
-impl<T> ByOption<T> for &Returns<Option<T>> {}
-impl<R> ByValue<R> for Returns<R> {}
 
 /// Weighs what is cached of a function's result `R`, by its option `weight`.
 pub fn weigh<R, C, S, W>(value: &dyn Any, _: S, weigh: impl FnOnce(&S::Value) -> W) -> u32
