@@ -9,13 +9,13 @@ use std::task::Poll;
 use super::gather::Gather;
 use super::get_all::load_all;
 use super::leg::Leg;
-use super::{Boarding, Fetch, Reads, Source};
+use super::{Boarding, Fetch, Loader, Reads, Source};
 use crate::cached::Landed;
 use crate::codec::Cacheable;
 use crate::error::{Error, Result};
 use crate::flight::{Group, Purpose, Table};
 use crate::load::{Load, LoadContext, LoadResult, Loaded};
-use crate::node::Node;
+use crate::node::{Id, Node};
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
@@ -26,7 +26,8 @@ impl Cacheme {
     /// The value of `node`: from the nearest tier that has it, or loaded.
     ///
     /// A hit in a local tier awaits nothing, and allocates nothing beyond what cloning the value
-    /// does. Everything else happens in a flight that all simultaneous callers share: the remote
+    /// does. A hit in the first remote tier costs one read of it. Everything else happens in a flight
+    /// that all simultaneous callers share: the remote
     /// tiers are read in order, the value is loaded if none has it, and it is written to every
     /// tier that missed. The call returns when a loaded value is written; one that a remote tier
     /// gave is returned before the nearer remote tiers have it.
@@ -58,8 +59,7 @@ impl Cacheme {
                         fetch.renew_soon(self, vec![node], fetch.source());
                         return Ok(value);
                     }
-                    let entry = fetch.miss(self, node, || fetch.source()).await?;
-                    Ok(entry.into_value())
+                    fetch.get_behind(self, node).await
                 }));
             }
             match &mut miss {
@@ -138,9 +138,9 @@ where
     }))
 }
 
-/// The source of a single node's value.
-pub(super) fn load_one<N: Load>() -> Source<N, N::Value> {
-    Source::Own(Box::new(|nodes, cx| {
+/// Loads nodes one by one, each by itself.
+pub(super) fn load_each<N: Load>() -> Loader<N, N::Value> {
+    Box::new(|nodes, cx| {
         Box::pin(async move {
             let mut loaded = Loaded::default();
             for node in nodes {
@@ -150,20 +150,37 @@ pub(super) fn load_one<N: Load>() -> Source<N, N::Value> {
             }
             Ok(loaded)
         })
-    }))
+    })
 }
 
 impl<N: Load> Fetch<N> {
+    /// The value of a node that the leading local tiers don't have.
+    async fn get_behind(&self, runtime: &Cacheme, node: N) -> Result<N::Value> {
+        let prefix = self.prefix(runtime);
+        let aim = self.flights.aim(prefix.scope, Id(node));
+        // Requests of a node with `batch` gather, which takes flights.
+        let is_single = self.chain.meta.batch().is_none();
+        if let Some(tier) = self.glanced_at(runtime).filter(|_| is_single)
+            && let Some(_look) = self.looks.begin(aim.hash())
+        {
+            let wanted = (&prefix, aim);
+            return self.glance_one(runtime, tier, wanted, load_each::<N>).await;
+        }
+        let Id(node) = aim.id;
+        let entry = self.miss(runtime, node, || self.source()).await?;
+        Ok(entry.into_value())
+    }
+
     /// The source of a single node's value, shared with simultaneous requests where the node has
     /// `batch`.
     pub(super) fn source(&self) -> Source<N, N::Value> {
         let Some(batch) = self.chain.meta.batch() else {
-            return load_one();
+            return Source::Own(load_each());
         };
         let new = || -> Arc<dyn Any + Send + Sync> { Arc::new(Gather::new(batch, load_all::<N>)) };
         let gather = Arc::clone(self.gather.get_or_init(new)).downcast();
         // A node has one `Load`, so it is of this type.
-        gather.map_or_else(|_| load_one(), Source::Gathered)
+        gather.map_or_else(|_| Source::Own(load_each()), Source::Gathered)
     }
 }
 

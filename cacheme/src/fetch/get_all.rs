@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::flight::{Aim, Flights, Group, Purpose, Started, Table, Waiting};
 use crate::load::Load;
 use crate::node::{Id, Node};
+use crate::prefix::Prefix;
 use crate::runtime::Cacheme;
 use crate::stats::NodeEvent;
 
@@ -89,14 +90,7 @@ impl<N: Node> Fetch<N> {
         if missing.is_empty() {
             return Ok(values);
         }
-        let request = Request {
-            runtime,
-            prefix: &prefix,
-            value_type: self.value_type::<V>()?,
-            since: runtime.tags().now(),
-            moment: self.asked(runtime).moment,
-            chain: &self.chain,
-        };
+        let request = self.request::<V>(runtime, &prefix)?;
         let counters = &self.chain().counters;
         counters.add(NodeEvent::Passed, missing.len());
         // Boxed, so that the future of a batch of hits is small.
@@ -109,6 +103,22 @@ impl<N: Node> Fetch<N> {
             Box::pin(miss).await?;
         }
         Ok(values)
+    }
+
+    /// What a request that begins now has in common for all tiers.
+    pub(super) fn request<'a, V: Cacheable<N::Codec>>(
+        &'a self,
+        runtime: &'a Cacheme,
+        prefix: &'a Prefix,
+    ) -> Result<Request<'a>> {
+        Ok(Request {
+            runtime,
+            prefix,
+            value_type: self.value_type::<V>()?,
+            since: runtime.tags().now(),
+            moment: self.asked(runtime).moment,
+            chain: &self.chain,
+        })
     }
 
     /// Takes what the leading local tiers have. The nodes in the third place are to be renewed.

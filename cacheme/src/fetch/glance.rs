@@ -1,7 +1,7 @@
-//! What a batch does before it boards: read the first remote tier for all that nobody is loading.
+//! What a request does before it boards: read the first remote tier for all that nobody is loading.
 //!
 //! Flights make loads one per key, and keep stale values out of the tiers. An entry that a remote tier has needs no load,
-//! so it needs no flight, which for a batch of small values would cost as much as reading them. What the tier doesn't
+//! so it needs no flight, which for small values would cost as much as reading them. What the tier doesn't
 //! have boards then, and its flights don't ask the tier again unless a flight has ended meanwhile, which may have written
 //! there. What it has goes into the local tiers before it by the rules of a flight: unless something happened to the node
 //! since before the read ([`Table`](crate::flight::Table) knows by its turns).
@@ -20,11 +20,12 @@ use super::{Fetch, Loader, Reads, Source};
 use crate::cached::Landed;
 use crate::chain::Remote;
 use crate::codec::Cacheable;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flight::{Aim, Flights, Group, Hashed, Purpose, Table, Waiting};
 use crate::key::{Digest, Key, KeyBatch};
 use crate::lease::There;
 use crate::node::Node;
+use crate::prefix::Prefix;
 use crate::runtime::Cacheme;
 use crate::stats::{Miss, NodeEvent};
 use crate::sync::Handle;
@@ -130,6 +131,23 @@ impl<N: Node> Fetch<N> {
             values[place] = value;
         }
         Ok(())
+    }
+
+    /// Gets one value: from the first remote tier, and if that doesn't have it from a flight.
+    pub(super) async fn glance_one<V: Cacheable<N::Codec>>(
+        &self,
+        runtime: &Cacheme,
+        tier: (usize, Remote<'_>),
+        (prefix, aim): (&Prefix, Aim<N>),
+        load: impl Fn() -> Loader<N, V>,
+    ) -> Result<V> {
+        let request = self.request::<V>(runtime, prefix)?;
+        self.chain.counters.add(NodeEvent::Passed, 1);
+        let mut values = vec![None];
+        self.glance(request, tier, &mut values, vec![(0, aim)], load)
+            .await?;
+        let value = values.pop().flatten();
+        value.unwrap_or_else(|| Err(Error::lost(self.chain.meta.name())))
     }
 
     /// Sets aside what isn't looked for.
@@ -270,6 +288,9 @@ impl<N: Node, V: Cacheable<N::Codec>> Drop for Looking<'_, N, V> {
 /// Takes out what is there once more: its place in the result, and that of the first one.
 fn take_twins<N: Node>(open: &mut Vec<Wanted<N>>) -> Vec<(usize, usize)> {
     let mut twins = Vec::new();
+    if open.len() < 2 {
+        return twins;
+    }
     let mut seen: HashMap<u64, usize, Hashed> =
         HashMap::with_capacity_and_hasher(open.len(), Hashed::default());
     for (index, (place, aim)) in open.iter().enumerate() {

@@ -18,6 +18,7 @@ mod keep;
 mod lease;
 mod leg;
 mod load;
+mod looks;
 mod marks;
 #[cfg(all(test, shuttle, feature = "bincode", feature = "local"))]
 mod models;
@@ -41,6 +42,7 @@ use std::sync::{Arc, OnceLock};
 
 use self::gather::Gather;
 use self::leg::Leg;
+use self::looks::Looks;
 use self::run::Run;
 use crate::cached::{Asked, Landed};
 use crate::chain::Chain;
@@ -71,6 +73,7 @@ pub(crate) struct Fetch<N> {
     value: OnceLock<ValueType>,
     /// A `Gather<N, V>`, where the node has `batch`.
     gather: OnceLock<Arc<dyn Any + Send + Sync>>,
+    looks: Looks,
 }
 
 #[derive(Debug)]
@@ -128,6 +131,7 @@ impl<N: Node> Fetch<N> {
             chain,
             value: OnceLock::new(),
             gather: OnceLock::new(),
+            looks: Looks::default(),
         })
     }
 

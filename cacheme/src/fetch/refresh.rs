@@ -1,6 +1,6 @@
 //! A new value in place of the old one.
 
-use super::get::load_one;
+use super::get::load_each;
 use super::leg::Leg;
 use super::{Fetch, Reads, Source};
 use crate::codec::Cacheable;
@@ -28,7 +28,7 @@ impl Cacheme {
     /// Cancel safe. The load goes on.
     pub async fn refresh<N: Load>(&self, node: N) -> Result<N::Value> {
         let fetch = self.fetch::<N>()?;
-        fetch.renew(self, node, load_one::<N>()).await
+        fetch.renew(self, node, Source::Own(load_each::<N>())).await
     }
 }
 
