@@ -75,7 +75,13 @@ impl Follower {
         });
         let mut listening = line.listen().await?;
         line.send(&Message::Ping).await?;
-        let answer = timeout(deadline, caught(listening.next())).await;
+        let returning = async {
+            while Message::read(&caught(listening.next()).await?)
+                != Some((line.origin, Message::Ping))
+            {}
+            Ok::<_, BoxError>(())
+        };
+        let answer = timeout(deadline, returning).await;
         answer.map_err(|_| "what is sent doesn't come back")??;
         let task = tokio::spawn(Arc::clone(&line).follow(Some(listening)));
         let task = Mutex::new(task.abort_handle());

@@ -17,7 +17,7 @@ pub(crate) const OTHERS: u64 = 0;
 pub(crate) enum Message {
     /// The values of keys with these digests.
     Keys(Vec<u64>),
-    /// The same of keys that others than runtimes changed, in a remote storage that has what is new.
+    /// Keys with these digests that others than runtimes changed in a remote storage, where what is new can be read.
     Changed(Vec<u64>),
     /// The values of a tag, under the prefix whose scope this is.
     Tag(u64, String),

@@ -154,7 +154,7 @@ impl Chain {
         Keys::with_seed(&self.meta, self.seed, prefix)
     }
 
-    /// What an entry of this node is of, of whose key others are told by this digest.
+    /// What an entry of this node is of, by the digest by which others are told of its key.
     pub(crate) fn identity(&self, prefix: &Prefix, key: u64) -> Identity {
         Identity {
             prefix: prefix.id,
@@ -168,8 +168,8 @@ impl Chain {
         self.seed ^ prefix.id
     }
 
-    /// What ends a node's entries, for what began when there had been `since` invalidations. `key` is by
-    /// what others are told of its key.
+    /// What ends a node's entries, for what began when there had been `since` invalidations. `key` is the
+    /// digest by which others are told of its key.
     pub(crate) fn stamp<N: Node>(
         &self,
         tags: &Tags,

@@ -229,7 +229,7 @@ impl<N: Node, V: Cacheable<N::Codec>> Run<N, V> {
         Ok(())
     }
 
-    /// What the entry of a key of this digest is of.
+    /// What an entry is of, by the digest by which others are told of its key.
     pub(super) fn identity(&self, key: u64) -> Identity {
         self.chain().identity(&self.prefix, key)
     }

@@ -14,19 +14,19 @@ use crate::codec::Cacheable;
 use crate::error::{BoxError, Error};
 use crate::weight;
 
-/// Stands for the return type `R`, where that may be a `Result` of an `Option`.
+/// Stands for the return type `R`; the first step of the search, for a `Result` of an `Option`.
 #[derive(Debug)]
 pub struct Returns<R>(PhantomData<fn() -> R>);
 
-/// The same where `R` may be another `Result`.
+/// The second step, for another `Result`.
 #[derive(Debug)]
 pub struct NoOptionInResult<R>(PhantomData<fn() -> R>);
 
-/// The same where `R` may be an `Option`.
+/// The third step, for an `Option`.
 #[derive(Debug)]
 pub struct NoResult<R>(PhantomData<fn() -> R>);
 
-/// The same where `R` is anything else.
+/// The last step, for anything else.
 #[derive(Debug)]
 pub struct NeitherResultNorOption<R>(PhantomData<fn() -> R>);
 

@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn sums_what_all_threads_added_that_came_and_went() {
         // Some of them have stripes of their own, and these are others' later on.
-        let counters = Striped::<2>::with(4, 2);
+        let counters = Striped::<2>::with(64, 2);
         for _ in 0..50 {
             scope(|scope| {
                 for _ in 0..8 {

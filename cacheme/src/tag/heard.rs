@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::sync::{AtomicU64, OnceLock, Ordering};
 
-/// Numbers of last invalidations. It takes 512 KiB, and as much for changes by others.
+/// Numbers of last invalidations. It takes 512 KiB, and from the first change by others on as much again.
 #[derive(Debug)]
 pub(super) struct Heard {
     /// That of everything.

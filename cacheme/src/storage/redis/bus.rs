@@ -3,15 +3,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::pin::pin;
+use std::future::pending;
 use std::sync::Arc;
-use std::task::Poll;
-use std::{future::poll_fn, iter};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use fred::error::Error as FredError;
+use fred::error::{Error as FredError, ErrorKind};
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::{Message, Value};
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::client::{Access, Connected, Losses, explained, not_connected};
@@ -21,6 +22,7 @@ use super::servers::Servers;
 use super::tracking::{self, Tracking};
 use crate::bus::{self, Bus, BusFuture, Listening};
 use crate::error::BoxError;
+use crate::race::{First, first};
 use crate::storage::driver::background::Background;
 
 /// The bus of a storage's servers.
@@ -28,27 +30,31 @@ pub(super) struct RedisBus {
     pub(super) servers: Arc<Servers>,
     pub(super) access: Access,
     pub(super) tracking: Tracking,
+    /// Whether somebody listens to what is tracked: the server sends that to one connection.
+    pub(super) is_tracked: Arc<AtomicBool>,
     /// What follows the servers, also when only the bus is left.
     pub(super) _background: Arc<[Background]>,
 }
 
-/// All that listens.
-struct Listener {
-    /// One, or where keys are tracked one for each connection of the pool, in its order.
-    ears: Vec<Ear>,
-    /// What was heard at once with a text that is taken.
-    texts: VecDeque<String>,
-    servers: Arc<Servers>,
-}
-
 /// A connection that listens.
-struct Ear {
+struct Listener {
     messages: Receiver<Message>,
     losses: Losses,
-    /// Those of the connection that tracks for it.
-    tracking: Option<Losses>,
+    tracked: Option<Tracked>,
+    /// What was heard at once with a text that is taken.
+    texts: VecDeque<String>,
     _connected: Connected,
 }
+
+/// What is sent to a listener by another connection, the one for commands.
+struct Tracked {
+    /// Those of the other connection.
+    losses: Losses,
+    _turn: Turn,
+}
+
+/// The right to be the one that listens to what is tracked.
+struct Turn(Arc<AtomicBool>);
 
 impl RedisBus {
     async fn send(&self, channel: &str, text: &str) -> Result<(), BoxError> {
@@ -59,31 +65,8 @@ impl RedisBus {
     }
 
     async fn subscribe(&self, channel: &str) -> Result<Listener, BoxError> {
-        let mut ears = Vec::new();
-        if let Some(pool) = self.servers.pool().filter(|_| self.tracking.is_on()) {
-            // What is published is heard once.
-            let channels = iter::once(Some(channel)).chain(iter::repeat(None));
-            for (link, channel) in pool.links().iter().zip(channels) {
-                ears.push(self.listen_to(link, channel, true).await?);
-            }
-        } else {
-            let link = self.servers.any().ok_or_else(not_connected)?;
-            ears.push(self.listen_to(&link, Some(channel), false).await?);
-        }
-        Ok(Listener {
-            ears,
-            texts: VecDeque::new(),
-            servers: Arc::clone(&self.servers),
-        })
-    }
-
-    /// Listens where a link leads, to what is published on a channel and to what the link tracks.
-    async fn listen_to(
-        &self,
-        link: &Link,
-        channel: Option<&str>,
-        tracks: bool,
-    ) -> Result<Ear, BoxError> {
+        let turn = self.tracking.is_on().then(|| self.turn()).transpose()?;
+        let link = self.servers.any().ok_or_else(not_connected)?;
         let endpoint = link.endpoint().ok_or_else(not_connected)?;
         let until = Instant::now() + self.access.reach.connect_timeout;
         let connected = self.access.open_to_listen(endpoint.clone())?;
@@ -91,30 +74,65 @@ impl RedisBus {
             connected.wait(until).await?;
             let client = connected.client();
             let (messages, losses) = (client.message_rx(), client.error_rx());
-            // Before it listens, when it takes no such command any more.
-            let id: Option<i64> = if tracks {
-                let arguments = vec![Value::from("ID")];
-                Some(client.custom(custom("CLIENT"), arguments).await?)
-            } else {
-                None
-            };
-            for channel in channel.into_iter().chain(id.map(|_| tracking::CHANNEL)) {
-                client.subscribe(channel).await?;
-            }
-            let tracking = match id {
-                Some(id) => Some(link.track(&self.tracking, id, until).await?),
+            let tracked = match turn {
+                Some(turn) => Some(self.track(&link, &connected, turn, until).await?),
                 None => None,
             };
-            Ok((messages, losses, tracking))
+            client.subscribe(channel).await?;
+            Ok((messages, losses, tracked))
         };
-        let (messages, losses, tracking) = listening
+        let (messages, losses, tracked) = listening
             .await
             .map_err(|error: FredError| explained(&endpoint, &error))?;
-        Ok(Ear {
+        Ok(Listener {
             messages,
             losses,
-            tracking,
+            tracked,
+            texts: VecDeque::new(),
             _connected: connected,
+        })
+    }
+
+    fn turn(&self) -> Result<Turn, BoxError> {
+        if self.is_tracked.swap(true, Ordering::Relaxed) {
+            let problem =
+                "a storage with `tracking` is the bus of one runtime: connect another one for this";
+            return Err(problem.into());
+        }
+        Ok(Turn(Arc::clone(&self.is_tracked)))
+    }
+
+    /// Has what a link tracks sent to a connection, which listens to that and to nothing else yet.
+    async fn track(
+        &self,
+        link: &Link,
+        listener: &Connected,
+        turn: Turn,
+        until: Instant,
+    ) -> Result<Tracked, FredError> {
+        const LOOK: Duration = Duration::from_millis(2);
+        let client = listener.client();
+        // Before it listens, when it takes no such command any more.
+        let arguments = vec![Value::from("ID")];
+        let id: i64 = client.custom(custom("CLIENT"), arguments).await?;
+        client.subscribe(tracking::CHANNEL).await?;
+        // fred doesn't wait for what the server says to that.
+        while !link.has_subscribed(id, until).await? {
+            if Instant::now() >= until {
+                let problem = format!(
+                    "it isn't let listen to `{0}`: a user needs `&{0}`",
+                    tracking::CHANNEL
+                );
+                return Err(FredError::new(ErrorKind::Auth, problem));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let losses = link
+            .track(&self.tracking, listener.endpoint(), id, until)
+            .await?;
+        Ok(Tracked {
+            losses,
+            _turn: turn,
         })
     }
 }
@@ -132,24 +150,9 @@ impl Bus for RedisBus {
     }
 }
 
-impl Ear {
-    /// What it hears next.
-    async fn next(&mut self) -> Result<Message, BoxError> {
-        let (mut message, mut lost) = (pin!(self.messages.recv()), pin!(self.losses.recv()));
-        let tracking = self.tracking.as_mut();
-        let mut untracked = tracking.map(|losses| Box::pin(losses.recv()));
-        let message = poll_fn(|cx| {
-            // What came before the connection was lost was not missed.
-            if let Poll::Ready(message) = message.as_mut().poll(cx) {
-                return Poll::Ready(message.map_err(BoxError::from));
-            }
-            let mut loss = lost.as_mut().poll(cx);
-            if let (Poll::Pending, Some(untracked)) = (&loss, &mut untracked) {
-                loss = untracked.as_mut().poll(cx);
-            }
-            loss.map(|loss| Err(loss.map_or_else(BoxError::from, |(error, _)| error.into())))
-        });
-        message.await
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -159,27 +162,36 @@ impl Listener {
             if let Some(text) = self.texts.pop_front() {
                 return Ok(text);
             }
-            let ears = self.ears.iter_mut();
-            let mut ears: Vec<_> = ears.map(|ear| Box::pin(ear.next())).collect();
-            let heard = poll_fn(|cx| {
-                let mut ears = ears.iter_mut().enumerate();
-                let heard = ears.find_map(|(number, ear)| match ear.as_mut().poll(cx) {
-                    Poll::Ready(message) => Some((number, message)),
-                    Poll::Pending => None,
-                });
-                heard.map_or(Poll::Pending, Poll::Ready)
-            });
-            let (number, message) = heard.await;
-            let Message { channel, value, .. } = message?;
-            if channel != tracking::CHANNEL {
+            let message = match self.message().await? {
+                Some(Message { channel, value, .. }) if channel == tracking::CHANNEL => {
+                    tracking::heard(&value)
+                }
                 // What isn't text is no message, and is seen to be none.
-                return Ok(value.convert().unwrap_or_default());
-            }
-            let pool = self.servers.pool();
-            let is_ours = |key: &[u8]| pool.is_some_and(|pool| pool.number_of(key) == number);
-            let message = tracking::heard(&value, is_ours);
+                Some(Message { value, .. }) => return Ok(value.convert().unwrap_or_default()),
+                // More came at once than there is room for.
+                None => bus::Message::Everything,
+            };
             self.texts.extend(message.texts(bus::OTHERS));
         }
+    }
+
+    /// What comes next; none if some of it was lost.
+    async fn message(&mut self) -> Result<Option<Message>, BoxError> {
+        let untracked = async {
+            match &mut self.tracked {
+                Some(tracked) => tracked.losses.recv().await,
+                None => pending().await,
+            }
+        };
+        // What came before the connection was lost was not missed.
+        let heard = first(self.messages.recv(), self.losses.recv());
+        let lost = match first(untracked, heard).await {
+            First::Other(First::One(Ok(message))) => return Ok(Some(message)),
+            First::Other(First::One(Err(RecvError::Lagged(_)))) => return Ok(None),
+            First::Other(First::One(Err(RecvError::Closed))) => return Err(not_connected().into()),
+            First::Other(First::Other(lost)) | First::One(lost) => lost,
+        };
+        Err(lost.map_or_else(BoxError::from, |(error, _)| error.into()))
     }
 }
 

@@ -221,15 +221,27 @@ impl Link {
         self.noticed(&sending, answer)
     }
 
-    /// Has the server tell the connection `listener` of what others do to keys, until the result has something to
-    /// receive or is closed: that is when this connection is lost.
+    /// Whether a connection to the same server, of this id, listens to anything by now.
+    pub(super) async fn has_subscribed(&self, id: i64, until: Instant) -> Result<bool, FredError> {
+        let id = id.to_string();
+        let client: String = self.ask("CLIENT", &["LIST", "ID", &id], until).await?;
+        Ok(client.contains(" sub=") && !client.contains(" sub=0 "))
+    }
+
+    /// Has the server, which is to be at `endpoint`, tell the connection `listener` of what others do to keys, until
+    /// the result has something to receive or is closed: that is when this connection is lost.
     pub(super) async fn track(
         &self,
         tracking: &Tracking,
+        endpoint: &Endpoint,
         listener: i64,
         until: Instant,
     ) -> Result<Losses, FredError> {
         let sending = self.sending(until)?;
+        if sending.connected.endpoint() != endpoint {
+            // It leads elsewhere since.
+            return Err(not_connected());
+        }
         let losses = sending.connected.client().error_rx();
         let asking = async {
             // A server takes the same prefix once.

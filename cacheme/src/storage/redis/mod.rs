@@ -123,7 +123,7 @@ impl RedisStorageBuilder {
     pub async fn connect(self) -> Result<RedisStorage, BoxError> {
         let Self { target, reach } = self;
         let target = target?;
-        target.check()?;
+        target.check(reach.pool)?;
         let access = Access {
             tls: client::tls(target.tls, target.ca.as_deref())?,
             reach: reach.clone(),
@@ -142,6 +142,7 @@ impl RedisStorageBuilder {
             servers: Arc::clone(&servers),
             access,
             tracking: target.tracking,
+            is_tracked: Arc::default(),
             _background: Arc::clone(&background),
         };
         Ok(RedisStorage {

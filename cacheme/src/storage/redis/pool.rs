@@ -58,20 +58,10 @@ impl Pool {
     }
 
     fn number(&self, key: &Key) -> usize {
-        self.number_of(key.as_str().as_bytes())
-    }
-
-    /// The number of the connection for a key, among [all](Self::links).
-    pub(super) fn number_of(&self, key: &[u8]) -> usize {
         match self.links.len() {
             1 => 0,
-            count => usize::from(redis_keyslot(key)) % count,
+            count => usize::from(redis_keyslot(key.as_str().as_bytes())) % count,
         }
-    }
-
-    /// All connections.
-    pub(super) fn links(&self) -> &[Arc<Link>] {
-        &self.links
     }
 
     /// A connection for what isn't about a key: one that takes commands, if there is one.

@@ -193,14 +193,6 @@ impl Servers {
         }
     }
 
-    /// The connections, where they are all to one server.
-    pub(super) fn pool(&self) -> Option<&Pool> {
-        match &self.setup {
-            Setup::One { pool, .. } | Setup::Watched { pool, .. } => Some(pool),
-            Setup::Cluster(_) => None,
-        }
-    }
-
     /// A connection, for what any server can do.
     pub(super) fn any(&self) -> Option<Arc<Link>> {
         match &self.setup {

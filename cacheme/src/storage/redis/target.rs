@@ -142,12 +142,16 @@ impl Target {
             ca: url.get::<String>("ca")?.map(PathBuf::from),
             tracking: Tracking::read(&url.all("tracking")?)?,
         };
-        target.check()?;
+        target.check(reach.pool)?;
         Ok(target)
     }
 
-    /// Looks that what is only for TLS, or not for clusters, isn't there elsewhere.
-    pub(super) fn check(&self) -> Result<(), BadUrl> {
+    /// Looks that what doesn't go together isn't there together, with so many connections to a server.
+    pub(super) fn check(&self, pool: usize) -> Result<(), BadUrl> {
+        if self.tracking.is_on() && pool > 1 {
+            let problem = "`tracking` takes one connection, which carries many commands at once: leave `pool` out";
+            return Err(BadUrl::new(problem));
+        }
         if self.tracking.is_on() && matches!(self.form, Form::Cluster(_)) {
             let problem = "a cluster has no `tracking`: leave it out, or use a server or sentinels";
             return Err(BadUrl::new(problem));
@@ -334,6 +338,10 @@ mod tests {
                 "`service=` is not a name",
             ),
             ("redis://:hunter2@host?tracking=x", "write `tracking=x*`"),
+            (
+                "redis://:hunter2@host?tracking=x*&pool=2",
+                "`tracking` takes one connection",
+            ),
             (
                 "redis-cluster://:hunter2@host?tracking=*",
                 "unknown parameter `tracking`",

@@ -1,9 +1,8 @@
 //! What others change of the keys in a server: it tells of that where a connection tracks them, which Redis calls
 //! client-side caching, in its broadcasting mode.
 //!
-//! Each connection for commands tracks, and has what it is told sent to one that listens. It isn't told of what it did
-//! itself. Since a key always takes the same connection, a process hears of what others do to a key and not of its own
-//! writes, if it heeds for each key what that key's connection is told.
+//! The connection for commands tracks, and has what it is told sent to the one that listens. It isn't told of what it did
+//! itself, so a process hears of what others do to a key and not of its own writes.
 
 use fred::types::Value;
 
@@ -27,8 +26,8 @@ impl Tracking {
         for pattern in patterns {
             let prefix = pattern.strip_suffix('*').ok_or_else(|| {
                 let problem = format!(
-                    "`tracking={pattern}` doesn't end with `*`: write `tracking={pattern}*` for the keys that begin so, \
-                     or `tracking=*` for all"
+                    "`tracking={pattern}` doesn't end with `*`: write `tracking={pattern}*` for the keys \
+                     that begin so, or `tracking=*` for all"
                 );
                 BadUrl::new(problem)
             })?;
@@ -62,13 +61,12 @@ impl Tracking {
     }
 }
 
-/// What a server says on the [channel](CHANNEL), of the keys that `is_ours` picks.
-pub(super) fn heard(value: &Value, is_ours: impl Fn(&[u8]) -> bool) -> Message {
+/// What a server says on the [channel](CHANNEL).
+pub(super) fn heard(value: &Value) -> Message {
     match value {
         Value::Array(keys) => {
             let keys = keys.iter().filter_map(Value::as_bytes);
-            let ours = keys.filter(|key| is_ours(key));
-            Message::Changed(ours.map(Digest::told).collect())
+            Message::Changed(keys.map(Digest::told).collect())
         }
         // The whole database was emptied.
         _ => Message::Everything,
@@ -92,9 +90,9 @@ mod tests {
 
     #[test]
     fn an_emptied_database_is_everything() {
-        assert_eq!(heard(&Value::Null, |_| true), Message::Everything);
+        assert_eq!(heard(&Value::Null), Message::Everything);
         let keys = Value::Array(vec!["one".into(), "two".into()]);
-        let two = Message::Changed(vec![Digest::told(b"two")]);
-        assert_eq!(heard(&keys, |key| key == b"two"), two);
+        let both = Message::Changed([&b"one"[..], b"two"].map(Digest::told).to_vec());
+        assert_eq!(heard(&keys), both);
     }
 }
