@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::pending;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::{Message, Value};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::client::{Access, Connected, Losses, explained, not_connected};
 use super::command::custom;
@@ -84,13 +85,39 @@ impl RedisBus {
         let (messages, losses, tracked) = listening
             .await
             .map_err(|error: FredError| explained(&endpoint, &error))?;
-        Ok(Listener {
+        let mut listener = Listener {
             messages,
             losses,
             tracked,
             texts: VecDeque::new(),
             _connected: connected,
-        })
+        };
+        let hearing = self.hear(&mut listener, channel);
+        match timeout_at(until, hearing).await {
+            Ok(heard) => heard.map(|()| listener),
+            Err(_) => {
+                Err(format!("{endpoint}: what is published to `{channel}` isn't heard").into())
+            }
+        }
+    }
+
+    /// Publishes until it is heard: fred doesn't wait for what the server says to a subscription.
+    async fn hear(&self, listener: &mut Listener, channel: &str) -> Result<(), BoxError> {
+        const PAUSE: Duration = Duration::from_millis(50);
+        let origin = RandomState::new().build_hasher().finish();
+        let pings = bus::Message::Ping.texts(origin);
+        loop {
+            for ping in &pings {
+                self.send(channel, ping).await?;
+            }
+            let back = async {
+                while !pings.contains(&listener.next().await?) {}
+                Ok(())
+            };
+            if let Ok(heard) = timeout(PAUSE, back).await {
+                return heard;
+            }
+        }
     }
 
     fn turn(&self) -> Result<Turn, BoxError> {

@@ -1,5 +1,7 @@
 //! What others than cacheme do to keys in Redis, heard by who has them in its local tiers.
 
+use std::time::Duration;
+
 use cacheme::storage::RedisStorage;
 use cacheme::{Cacheme, Load, LoadContext, LoadResult, LocalStorage, NodeStats, TierStats};
 use cacheme_tests::redis::{RedisSentinel, RedisServer};
@@ -48,7 +50,7 @@ impl Load for Tracked {
 async fn tracking(url: &str, parameters: &str) -> Cacheme {
     let builder = Cacheme::builder()
         .storage("near", LocalStorage::lru(1000))
-        .storage("far", with(url, parameters))
+        .storage("far", with(url, &format!("deadline=5s&{parameters}")))
         .bus("far");
     builder.build().await.expect("the server tracks keys")
 }
@@ -123,6 +125,7 @@ async fn one_runtime_tracks_by_a_storage() {
     let server = RedisServer::start();
     let storage = RedisStorage::builder(&server.url())
         .tracking("tracked:")
+        .deadline(Duration::from_secs(5))
         .connect()
         .await
         .expect("the server can be reached");
@@ -167,7 +170,7 @@ async fn a_user_who_may_not_listen_is_refused() {
     server.command(&user);
     let url = with(
         &server.url_with("deaf:word@"),
-        "tracking=*&connect_timeout=500ms",
+        "tracking=*&connect_timeout=2s",
     );
     let built = Cacheme::builder()
         .storage("near", LocalStorage::lru(10))
