@@ -9,11 +9,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cacheme::{BoxError, Cacheme, Load, LoadContext, LoadResult};
 use cacheme_tests::history::{Event, Kind};
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Few, so that processes meet.
-const KEYS: u64 = 8;
+const PLACES: usize = 8;
+const KEYS: u64 = PLACES as u64;
 const PROCESSES: u64 = 4;
+
+/// Held by who changes a value, until the cache has been told: who is held up in between would put it over a newer one.
+static CHANGES: [Mutex<()>; PLACES] = [const { Mutex::const_new(()) }; PLACES];
 
 #[cacheme::node(storage = "far", ttl = "1h", lease = "1s", key = "leased:{key}")]
 struct Leased {
@@ -83,7 +88,7 @@ async fn act<N: Load<Value = u64>>(
     events: &UnboundedSender<Event>,
 ) -> cacheme::Result<()> {
     let (choice, mut key) = (random(100), random(KEYS));
-    let from = now();
+    let mut from = now();
     let (kind, version) = match choice {
         0..80 => (Kind::Read, cache.get(node(key)).await?),
         80..90 => {
@@ -93,6 +98,9 @@ async fn act<N: Load<Value = u64>>(
         }
         _ => {
             key = key / PROCESSES * PROCESSES + number;
+            let place = usize::try_from(key).expect("it is one of a few");
+            let _changing = CHANGES[place].lock().await;
+            from = now();
             let version = versions.next(key);
             if choice < 95 {
                 cache.put(node(key), version).await?;
